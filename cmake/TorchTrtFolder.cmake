@@ -1,0 +1,77 @@
+# One folder of core/ = one object library. Sources are globbed, so adding a file needs no edit
+# here; a folder without sources defines no target and is skipped by everyone who names it.
+
+# The variants every <name>.isa.cpp is compiled for. Code in such a file lives in a namespace named
+# by the macro TORCHTRT_ISA, which keeps the variants apart at link time.
+set(TORCHTRT_ISAS generic)
+if(TORCHTRT_X86)
+  list(APPEND TORCHTRT_ISAS avx2 avx512 avx512_bf16)
+  set(TORCHTRT_ISA_FLAGS_generic -march=x86-64-v2)
+  set(TORCHTRT_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
+  set(TORCHTRT_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c)
+  set(TORCHTRT_ISA_FLAGS_avx512_bf16 ${TORCHTRT_ISA_FLAGS_avx512} -mavx512bf16)
+endif()
+
+# torchtrt_add_folder(<name> [DEPENDS <folder>...] [LIBRARIES <target>...])
+# Makes torchtrt_<name> from core/<name>/**.cpp and records what it depends on, for the linkers.
+function(torchtrt_add_folder name)
+  cmake_parse_arguments(arg "" "" "DEPENDS;LIBRARIES" ${ARGN})
+  set_property(GLOBAL PROPERTY TORCHTRT_DEPENDS_${name} ${arg_DEPENDS})
+  set_property(GLOBAL PROPERTY TORCHTRT_LIBRARIES_${name} ${arg_LIBRARIES})
+  set_property(GLOBAL APPEND PROPERTY TORCHTRT_FOLDERS ${name})
+
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/${name}/*.cpp")
+  list(FILTER sources EXCLUDE REGEX "/cuda/")
+  set(isa_sources ${sources})
+  list(FILTER isa_sources INCLUDE REGEX "\\.isa\\.cpp$")
+  list(FILTER sources EXCLUDE REGEX "\\.isa\\.cpp$")
+
+  set(object_targets "")
+  if(sources)
+    add_library(torchtrt_${name} OBJECT ${sources})
+    target_link_libraries(torchtrt_${name} PRIVATE torchtrt::flags ${arg_LIBRARIES})
+    list(APPEND object_targets torchtrt_${name})
+  endif()
+  if(isa_sources)
+    foreach(isa IN LISTS TORCHTRT_ISAS)
+      set(target torchtrt_${name}_${isa})
+      add_library(${target} OBJECT ${isa_sources})
+      # -O3 also in debug builds: unoptimised SIMD code is too slow to test with.
+      target_compile_options(${target} PRIVATE -O3 ${TORCHTRT_ISA_FLAGS_${isa}})
+      target_compile_definitions(${target} PRIVATE TORCHTRT_ISA=${isa} TORCHTRT_ISA_${isa}=1)
+      target_link_libraries(${target} PRIVATE torchtrt::flags ${arg_LIBRARIES})
+      list(APPEND object_targets ${target})
+    endforeach()
+  endif()
+  set_property(GLOBAL PROPERTY TORCHTRT_OBJECTS_${name} ${object_targets})
+endfunction()
+
+# torchtrt_closure(<out> <folder>...): the folders and everything they depend on, each once.
+function(torchtrt_closure out)
+  set(pending ${ARGN})
+  set(closure "")
+  while(pending)
+    list(POP_FRONT pending folder)
+    if(NOT folder IN_LIST closure)
+      list(APPEND closure ${folder})
+      get_property(depends GLOBAL PROPERTY TORCHTRT_DEPENDS_${folder})
+      list(APPEND pending ${depends})
+    endif()
+  endwhile()
+  set(${out} ${closure} PARENT_SCOPE)
+endfunction()
+
+# torchtrt_link_folders(<target> <folder>...): puts the objects of those folders and of their
+# dependencies into the target. Objects, not archives: nothing a registry needs can be dropped.
+function(torchtrt_link_folders target)
+  torchtrt_closure(folders ${ARGN})
+  target_link_libraries(${target} PRIVATE torchtrt::flags)
+  foreach(folder IN LISTS folders)
+    get_property(objects GLOBAL PROPERTY TORCHTRT_OBJECTS_${folder})
+    get_property(libraries GLOBAL PROPERTY TORCHTRT_LIBRARIES_${folder})
+    foreach(object IN LISTS objects)
+      target_sources(${target} PRIVATE $<TARGET_OBJECTS:${object}>)
+    endforeach()
+    target_link_libraries(${target} PRIVATE ${libraries})
+  endforeach()
+endfunction()
