@@ -1,0 +1,169 @@
+"""The decomposition table: which ATen operators are rewritten before conversion.
+
+The base is PyTorch's own table to Core ATen. Operators the engine has a converter for are taken out
+of it, so that they reach conversion whole: a fused kernel can only be chosen for something that
+is still one node.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import torch
+from torch._ops import OperatorBase, OpOverload
+
+aten = torch.ops.aten
+
+DecompositionTable = dict[OperatorBase, Callable[..., Any]]
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+#: Operators kept whole, by schema name. A name that this PyTorch does not have is skipped.
+KEPT_WHOLE: tuple[str, ...] = (
+    # attention and normalisation
+    "aten.scaled_dot_product_attention.default",
+    "aten.layer_norm.default",
+    "aten.native_layer_norm.default",
+    "aten.rms_norm.default",
+    "aten._fused_rms_norm.default",
+    "aten.group_norm.default",
+    "aten.native_group_norm.default",
+    "aten._native_batch_norm_legit_no_training.default",
+    "aten._softmax.default",
+    "aten._log_softmax.default",
+    # matrix products and convolution
+    "aten.linear.default",
+    "aten.matmul.default",
+    "aten.mm.default",
+    "aten.bmm.default",
+    "aten.addmm.default",
+    "aten.baddbmm.default",
+    "aten.convolution.default",
+    # activations with a kernel of their own
+    "aten.gelu.default",
+    "aten.silu.default",
+    "aten.hardswish.default",
+    "aten.hardsigmoid.default",
+    "aten.mish.default",
+    "aten.softplus.default",
+    # pooling and resizing
+    "aten.max_pool1d.default",
+    "aten.max_pool2d.default",
+    "aten.max_pool3d.default",
+    "aten.avg_pool1d.default",
+    "aten.adaptive_avg_pool1d.default",
+    "aten.adaptive_avg_pool2d.default",
+    "aten.adaptive_avg_pool3d.default",
+    "aten.upsample_nearest1d.vec",
+    "aten.upsample_nearest2d.vec",
+    "aten.upsample_nearest3d.vec",
+    "aten._upsample_nearest_exact1d.vec",
+    "aten._upsample_nearest_exact2d.vec",
+    "aten._upsample_nearest_exact3d.vec",
+    "aten.upsample_linear1d.vec",
+    "aten.upsample_bilinear2d.vec",
+    "aten.upsample_trilinear3d.vec",
+    "aten.upsample_bicubic2d.vec",
+    "aten.pixel_shuffle.default",
+    "aten.pixel_unshuffle.default",
+    "aten.grid_sampler_2d.default",
+    # data movement
+    "aten.embedding.default",
+    "aten.repeat.default",
+    "aten.split_with_sizes.default",
+    "aten.reflection_pad1d.default",
+    "aten.reflection_pad2d.default",
+    "aten.reflection_pad3d.default",
+    "aten.replication_pad1d.default",
+    "aten.replication_pad2d.default",
+    "aten.replication_pad3d.default",
+)
+
+#: SDPA is decomposed to matmul and softmax when ``decompose_attention`` is set.
+ATTENTION_OPS: tuple[str, ...] = ("aten.scaled_dot_product_attention.default",)
+
+#: Decompositions of our own or of the user, added by ``register_torch_trt_decomposition``.
+TORCH_TRT_DECOMPOSITIONS: DecompositionTable = {}
+
+
+def resolve_overloads(names: tuple[str, ...]) -> Iterator[OpOverload]:
+    """Yield the overloads of ``names`` ("aten.add.Tensor") that this PyTorch defines."""
+    for name in names:
+        namespace, packet, overload = name.split(".")
+        found = getattr(getattr(torch.ops, namespace), packet, None)
+        if found is not None and overload in found.overloads():
+            yield getattr(found, overload)
+
+
+def register_torch_trt_decomposition(
+    aten_op: OperatorBase, registry: DecompositionTable | None = None
+) -> Callable[[_F], _F]:
+    """Decorator: use the function as the decomposition of ``aten_op`` before conversion.
+
+    Args:
+        aten_op: An operator overload, for example ``torch.ops.aten.roll.default``.
+        registry: Where to register; by default the table every compilation uses.
+    """
+    table = TORCH_TRT_DECOMPOSITIONS if registry is None else registry
+
+    def register(function: _F) -> _F:
+        ops = aten_op if isinstance(aten_op, (list, tuple)) else [aten_op]
+        for op in ops:
+            table[op] = function
+        return function
+
+    return register
+
+
+def get_decompositions(
+    enable_experimental_decompositions: bool = False,
+    decompose_attention: bool = False,
+) -> DecompositionTable:
+    """The table for ``ExportedProgram.run_decompositions`` under the given options.
+
+    ``enable_experimental_decompositions`` uses PyTorch's whole Core ATen table: nothing is kept whole
+    but what has no decomposition.
+    """
+    table: DecompositionTable = torch.export.default_decompositions()
+    if not enable_experimental_decompositions:
+        for op in resolve_overloads(KEPT_WHOLE):
+            table.pop(op, None)
+    if decompose_attention:
+        table.update(_attention_decompositions())
+    table.update(TORCH_TRT_DECOMPOSITIONS)
+    return table
+
+
+def kept_composite_ops(table: DecompositionTable) -> list[OpOverload]:
+    """The CompositeImplicitAutograd operators that ``table`` keeps whole."""
+    ops = [op for op in resolve_overloads(KEPT_WHOLE) if op not in table]
+    return [op for op in ops if op._can_decompose()]
+
+
+def _attention_decompositions() -> DecompositionTable:
+    from torch._export.utils import _get_decomp_for_cia
+
+    return {op: _get_decomp_for_cia(op) for op in resolve_overloads(ATTENTION_OPS)}
+
+
+@register_torch_trt_decomposition(aten.roll.default)
+def _roll(x: torch.Tensor, shifts: list[int], dims: list[int] | None = None) -> Any:
+    """Two slices and a concatenation an axis: no index tensor, no gather."""
+    if not dims:
+        flat = x.reshape(-1)
+        return _roll_axis(flat, shifts[0], 0).reshape(x.shape)
+    for shift, dim in zip(shifts, dims, strict=True):
+        x = _roll_axis(x, shift, dim)
+    return x
+
+
+def _roll_axis(x: torch.Tensor, shift: int, dim: int) -> torch.Tensor:
+    size = x.shape[dim]
+    if isinstance(size, int) and size == 0:
+        return x.clone()
+    start = (-shift) % size
+    if isinstance(start, int) and start == 0:
+        return x.clone()
+    head = torch.ops.aten.slice.Tensor(x, dim, start, size)
+    tail = torch.ops.aten.slice.Tensor(x, dim, 0, start)
+    return torch.cat([head, tail], dim)
