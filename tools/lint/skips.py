@@ -56,8 +56,9 @@ def _python(source: str, text: str) -> list[str]:
                 problems.append(f"{source}:{node.lineno}: {ast.unparse(node.func)} has no reason")
     for node in ast.walk(tree):
         # A bare decorator: @pytest.mark.skip
-        bare = isinstance(node, ast.Attribute) and _is_skip(node) and id(node) not in called
-        if bare and _owner(node) != "pytest":
+        if not isinstance(node, ast.Attribute) or id(node) in called:
+            continue
+        if _is_skip(node) and _owner(node) != "pytest":
             problems.append(f"{source}:{node.lineno}: {ast.unparse(node)} has no reason")
     return problems
 
