@@ -1,0 +1,54 @@
+// Builder: network -> plan. Optimises, decides which tensors are views, chooses a tactic per layer, packs weights.
+//
+// Re-entrant: any number of builds may run at once. The network is consumed.
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "core/engine/plan.h"
+#include "core/ir/network.h"
+
+namespace torch_tensorrt::core::builder {
+
+struct BuilderConfig {
+  std::string name = "engine";
+  // 0: no optimiser passes but those needed to run; 1..5: all passes. Tuning by timing starts at 3.
+  int optimization_level = 3;
+  std::set<std::string> disabled_passes;
+  // Tactic names never to use; "reference_only" leaves just the reference kernels.
+  std::set<std::string> disabled_tactics;
+  bool reference_only = false;
+  // Called with a phase name and the network's text after each pass, when set.
+  std::function<void(const std::string&, const std::string&)> dump;
+};
+
+struct TacticChoice {
+  std::string layer;
+  std::string kind;
+  std::string tactic;
+  std::vector<std::string> refused;  // "name: reason" of faster tactics that refused
+};
+
+struct BuildReport {
+  double optimize_seconds = 0;
+  double lower_seconds = 0;  // tactics, views and packing
+  std::vector<std::pair<std::string, double>> passes;
+  std::vector<TacticChoice> choices;
+  size_t packed_bytes = 0;  // memory the build allocated for constants
+};
+
+struct BuildResult {
+  engine::Plan plan;
+  BuildReport report;
+};
+
+Result<BuildResult> Build(ir::Network network, const BuilderConfig& config);
+
+// Tactics, views and constants for an optimised network (the last phase of Build).
+Result<engine::Plan> LowerToPlan(const ir::Network& network, const BuilderConfig& config,
+                                 BuildReport* report);
+
+}  // namespace torch_tensorrt::core::builder

@@ -1,0 +1,247 @@
+#include <map>
+#include <optional>
+
+#include "core/builder/builder.h"
+#include "core/tactics/tactic.h"
+
+namespace torch_tensorrt::core::builder {
+namespace {
+
+using engine::Location;
+using engine::Plan;
+using engine::PlanTensor;
+using ir::LayerKind;
+using ir::TensorId;
+using tactics::Layout;
+using tactics::LayoutNeed;
+
+// A network tensor inside the plan: its plan tensor and how that lies in memory.
+struct Placed {
+  int32_t tensor = -1;   // plan tensor (a view or storage)
+  int32_t storage = -1;  // plan tensor that owns the memory
+  Layout layout;
+};
+
+class Lowering {
+ public:
+  Lowering(const ir::Network& network, const BuilderConfig& config, BuildReport* report)
+      : network_(network), config_(config), report_(report) {}
+
+  Result<Plan> Run() {
+    plan_.name = config_.name;
+    for (const ir::Symbol& s : network_.symbols()) {
+      plan_.symbols.push_back({s.name, s.min, s.opt, s.max});
+    }
+    AddBindings();
+    for (ir::LayerId id : network_.order()) TRT_RETURN_IF_ERROR(LowerLayer(*network_.layer(id)));
+    TRT_RETURN_IF_ERROR(WriteOutputs());
+    return std::move(plan_);
+  }
+
+ private:
+  int32_t NewTensor(PlanTensor tensor) {
+    plan_.tensors.push_back(std::move(tensor));
+    return static_cast<int32_t>(plan_.tensors.size()) - 1;
+  }
+
+  void AddBindings() {
+    for (TensorId id : network_.inputs()) {
+      const ir::Tensor& t = network_.tensor(id);
+      const auto binding = static_cast<int32_t>(plan_.inputs.size());
+      const int32_t p = NewTensor({t.name, t.dtype, t.dims, Location::kInput, binding, 0, {}});
+      plan_.inputs.push_back({t.name, p});
+      placed_[id] = {p, p, tactics::ContiguousLayout(t.dims)};
+    }
+    for (size_t i = 0; i < network_.outputs().size(); ++i) {
+      const ir::Tensor& t = network_.tensor(network_.outputs()[i]);
+      const std::string& name = network_.output_names()[i];
+      const int32_t p =
+          NewTensor({name, t.dtype, t.dims, Location::kOutput, static_cast<int32_t>(i), 0, {}});
+      plan_.outputs.push_back({name, p});
+    }
+  }
+
+  // Makes the plan constant of a Constant layer when something first reads it.
+  Placed PlaceConstant(const ir::Layer& layer) {
+    const ir::Tensor& t = network_.tensor(layer.outputs[0]);
+    plan_.constants.push_back({layer.weights.dtype, layer.weights.dims, layer.weights.data});
+    const auto index = static_cast<int32_t>(plan_.constants.size()) - 1;
+    const int32_t p = NewTensor({t.name, t.dtype, t.dims, Location::kConstant, index, 0, {}});
+    return placed_[t.id] = {p, p, tactics::ContiguousLayout(t.dims)};
+  }
+
+  Placed Place(TensorId id) {
+    auto it = placed_.find(id);
+    if (it != placed_.end()) return it->second;
+    return PlaceConstant(*network_.producer(id));
+  }
+
+  std::optional<Layout> ViewOf(const ir::Layer& layer, const Layout& in) const {
+    switch (layer.kind) {
+      case LayerKind::kReshape:
+        return tactics::ReshapeView(in, network_.tensor(layer.outputs[0]).dims);
+      case LayerKind::kTranspose:
+        return tactics::TransposeView(in, layer.attrs.Ints("perm"));
+      case LayerKind::kSlice:
+        return tactics::SliceView(in, layer.attrs.Syms("starts"), layer.attrs.Syms("sizes"),
+                                  layer.attrs.Ints("steps"));
+      case LayerKind::kExpand:
+        return tactics::ExpandView(in, network_.tensor(layer.outputs[0]).dims);
+      default:  // not a view kind
+        return std::nullopt;
+    }
+  }
+
+  Placed AddView(TensorId id, const Placed& base, Layout layout) {
+    const ir::Tensor& t = network_.tensor(id);
+    if (tactics::Satisfies(layout, LayoutNeed::kContiguous) && layout.offset.Equals(0) &&
+        NumElements(layout.dims) ==
+            NumElements(plan_.tensors[static_cast<size_t>(base.storage)].dims)) {
+      layout.strides = tactics::ContiguousLayout(layout.dims).strides;
+    }
+    const int32_t p = NewTensor({t.name, t.dtype, layout.dims, Location::kView, base.storage,
+                                 layout.offset, layout.strides});
+    return {p, base.storage, std::move(layout)};
+  }
+
+  Status LowerLayer(const ir::Layer& layer) {
+    if (layer.kind == LayerKind::kConstant) return Status::Ok();
+    if (layer.kind == LayerKind::kReshape || layer.kind == LayerKind::kTranspose ||
+        layer.kind == LayerKind::kSlice || layer.kind == LayerKind::kExpand) {
+      Placed in = Place(layer.inputs[0]);
+      auto layout = ViewOf(layer, in.layout);
+      if (!layout.has_value()) {
+        TRT_ASSIGN_OR_RETURN(in, Contiguous(layer.inputs[0]));
+        layout = ViewOf(layer, in.layout);
+        // Dims that cannot be matched symbolically: a dense tensor still reshapes by its element order.
+        if (!layout.has_value()) {
+          layout = tactics::ContiguousLayout(network_.tensor(layer.outputs[0]).dims);
+          layout->offset = in.layout.offset;
+        }
+      }
+      placed_[layer.outputs[0]] = AddView(layer.outputs[0], in, std::move(*layout));
+      return Status::Ok();
+    }
+    return LowerStep(layer);
+  }
+
+  // A contiguous version of `id`, copied at most once.
+  Result<Placed> Contiguous(TensorId id) {
+    Placed placed = Place(id);
+    if (tactics::Satisfies(placed.layout, LayoutNeed::kContiguous)) return placed;
+    auto it = contiguous_.find(id);
+    if (it != contiguous_.end()) return it->second;
+    const ir::Tensor& t = network_.tensor(id);
+    const int32_t p = NewTensor({t.name + ".dense", t.dtype, t.dims, Location::kArena, -1, 0, {}});
+    AddCopy(placed.tensor, p, t.name);
+    return contiguous_[id] = {p, p, tactics::ContiguousLayout(t.dims)};
+  }
+
+  void AddCopy(int32_t from, int32_t to, const std::string& name) {
+    plan_.steps.push_back({config_.reference_only ? "ref.Copy" : "cpu.copy", "copy " + name, "",
+                           Attributes(), {from}, {to}});
+  }
+
+  bool Allowed(const tactics::Tactic& tactic) const {
+    const bool reference = tactic.name.substr(0, 3) == "ref";
+    return reference ||
+           (!config_.reference_only && config_.disabled_tactics.count(std::string(tactic.name)) == 0);
+  }
+
+  Result<tactics::StepSpec> Choose(const ir::Layer& layer) {
+    TacticChoice choice{layer.name, std::string(InfoOf(layer.kind).name), "", {}};
+    for (const tactics::Tactic& tactic : tactics::TacticsFor(layer.kind)) {
+      if (!Allowed(tactic)) continue;
+      auto spec = tactic.describe({network_, layer});
+      if (spec.ok()) {
+        choice.tactic = tactic.name;
+        report_->choices.push_back(std::move(choice));
+        return spec;
+      }
+      if (spec.status().code() != StatusCode::kUnsupported) return spec.status();
+      choice.refused.push_back(StrCat(tactic.name, ": ", spec.status().message()));
+    }
+    std::string reasons;
+    for (const std::string& reason : choice.refused) reasons += "\n  " + reason;
+    return Unsupported("[", InfoOf(layer.kind).name, "] layer '", layer.name,
+                       "' has no tactic:", reasons);
+  }
+
+  Status LowerStep(const ir::Layer& layer) {
+    TRT_ASSIGN_OR_RETURN(tactics::StepSpec spec, Choose(layer));
+    engine::PlanStep step;
+    step.kernel = spec.kernel;
+    step.name = layer.name;
+    step.source = layer.source;
+    step.attributes = std::move(spec.attributes);
+    for (tactics::Operand& operand : spec.operands) {
+      TRT_ASSIGN_OR_RETURN(const int32_t input, LowerOperand(layer, operand));
+      step.inputs.push_back(input);
+    }
+    for (TensorId id : layer.outputs) step.outputs.push_back(PlaceOutput(id));
+    plan_.steps.push_back(std::move(step));
+    return Status::Ok();
+  }
+
+  Result<int32_t> LowerOperand(const ir::Layer& layer, tactics::Operand& operand) {
+    if (operand.layer_input < 0) return PackedConstant(operand);
+    const TensorId id = layer.inputs[static_cast<size_t>(operand.layer_input)];
+    Placed placed = Place(id);
+    if (!tactics::Satisfies(placed.layout, operand.need)) {
+      TRT_ASSIGN_OR_RETURN(placed, Contiguous(id));
+    }
+    return placed.tensor;
+  }
+
+  Result<int32_t> PackedConstant(const tactics::Operand& operand) {
+    auto it = packed_.find(operand.pack_key);
+    if (!operand.pack_key.empty() && it != packed_.end()) return it->second;
+    TRT_ASSIGN_OR_RETURN(const ir::Weights weights, operand.pack());
+    report_->packed_bytes += weights.bytes();
+    plan_.constants.push_back({weights.dtype, weights.dims, weights.data});
+    const auto index = static_cast<int32_t>(plan_.constants.size()) - 1;
+    const int32_t p = NewTensor({operand.pack_key, weights.dtype, ToSymbolic(weights.dims),
+                                 Location::kConstant, index, 0, {}});
+    if (!operand.pack_key.empty()) packed_[operand.pack_key] = p;
+    return p;
+  }
+
+  // A step writes straight into the first output binding its tensor is marked as; otherwise into the arena.
+  int32_t PlaceOutput(TensorId id) {
+    const ir::Tensor& t = network_.tensor(id);
+    int32_t p = -1;
+    for (size_t i = 0; i < network_.outputs().size() && p < 0; ++i) {
+      if (network_.outputs()[i] == id) p = plan_.outputs[i].tensor;
+    }
+    if (p < 0) p = NewTensor({t.name, t.dtype, t.dims, Location::kArena, -1, 0, {}});
+    placed_[id] = {p, p, tactics::ContiguousLayout(t.dims)};
+    return p;
+  }
+
+  // Outputs that no step writes directly: inputs, constants, views, and repeated marks.
+  Status WriteOutputs() {
+    for (size_t i = 0; i < network_.outputs().size(); ++i) {
+      const Placed placed = Place(network_.outputs()[i]);
+      if (placed.tensor == plan_.outputs[i].tensor) continue;
+      AddCopy(placed.tensor, plan_.outputs[i].tensor, plan_.outputs[i].name);
+    }
+    return Status::Ok();
+  }
+
+  const ir::Network& network_;
+  const BuilderConfig& config_;
+  BuildReport* report_;
+  Plan plan_;
+  std::map<TensorId, Placed> placed_;
+  std::map<TensorId, Placed> contiguous_;
+  std::map<std::string, int32_t> packed_;
+};
+
+}  // namespace
+
+Result<Plan> LowerToPlan(const ir::Network& network, const BuilderConfig& config,
+                         BuildReport* report) {
+  return Lowering(network, config, report).Run();
+}
+
+}  // namespace torch_tensorrt::core::builder

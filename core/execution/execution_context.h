@@ -1,0 +1,71 @@
+// ExecutionContext: all mutable state of running an engine: resolved shapes, kernel states, the activation arena.
+//
+// One context is used by one thread at a time; any number of contexts may share one engine. For every distinct set of input shapes
+// it evaluates the symbolic dims, places memory and prepares kernels once, and keeps the result in a bounded LRU: a
+// new shape inside the declared range costs about a millisecond, never a rebuild.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/engine/engine.h"
+#include "core/types/tensor_view.h"
+#include "core/util/lru_cache.h"
+
+namespace torch_tensorrt::core::execution {
+
+// Everything that depends on the input shapes.
+struct ShapeState;
+
+// Time spent per step, summed over runs.
+struct Profile {
+  std::vector<double> seconds;  // per step
+  int64_t runs = 0;
+};
+
+struct MemoryStats {
+  size_t arena_bytes = 0;  // of the last run shapes
+  size_t lower_bound = 0;  // most bytes alive at once for these shapes
+};
+
+class ExecutionContext {
+ public:
+  explicit ExecutionContext(std::shared_ptr<const engine::Engine> engine,
+                            size_t shape_capacity = 16);
+  ~ExecutionContext();
+  ExecutionContext(const ExecutionContext&) = delete;
+  ExecutionContext& operator=(const ExecutionContext&) = delete;
+
+  // Checks count, dtypes, ranks and dims of the inputs and selects the shapes of the next Run.
+  // InvalidArgument names the input and what was expected; OutOfRange when a dim leaves its declared range.
+  // On error the context is as before and may be used again.
+  Status SetInputShapes(std::span<const TensorView> inputs);
+  // Dims of output `index` under the selected shapes. REQUIRES: SetInputShapes succeeded.
+  const Dims& OutputDims(size_t index) const;
+  // Runs all steps. REQUIRES: SetInputShapes succeeded for these inputs; inputs and outputs are contiguous, outputs have OutputDims and
+  // do not overlap inputs.
+  Status Run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+             Profile* profile = nullptr);
+
+  MemoryStats memory() const;
+  const engine::Engine& engine() const { return *engine_; }
+
+ private:
+  struct AlignedFree {
+    void operator()(std::byte* p) const;
+  };
+  Status ReserveArena(size_t bytes);
+  Status RunSteps(ShapeState* shapes, Profile* profile) const;
+
+  std::shared_ptr<const engine::Engine> engine_;
+  LruCache<std::string, std::unique_ptr<ShapeState>> shapes_;  // key: bytes of all input dims
+  ShapeState* current_ = nullptr;
+  std::unique_ptr<std::byte, AlignedFree> arena_;
+  size_t arena_bytes_ = 0;
+};
+
+}  // namespace torch_tensorrt::core::execution

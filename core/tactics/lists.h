@@ -1,0 +1,17 @@
+// The ordered tactic lists, one function per family (internal to core/tactics).
+#pragma once
+
+#include "core/tactics/tactic.h"
+
+namespace torch_tensorrt::core::tactics {
+
+std::span<const Tactic> MatrixMultiplyTactics();
+std::span<const Tactic> ConvolutionTactics();
+// Unary, Elementwise, Select, Cast and Fused: the loop executor.
+std::span<const Tactic> PointwiseTactics(ir::LayerKind kind);
+// Kinds with one hand-written kernel beside the reference.
+std::span<const Tactic> RowTactics(ir::LayerKind kind);
+// Last entry of every list: takes anything.
+Result<StepSpec> DescribeReference(const TacticQuery& query);
+
+}  // namespace torch_tensorrt::core::tactics

@@ -1,0 +1,67 @@
+#include "core/tactics/lists.h"
+#include "core/tactics/tactic.h"
+
+namespace torch_tensorrt::core::tactics {
+
+StepSpec PassThrough(const TacticQuery& query, std::string kernel, LayoutNeed need) {
+  StepSpec spec{std::move(kernel), query.layer.attrs, {}};
+  for (size_t i = 0; i < query.layer.inputs.size(); ++i) {
+    spec.operands.push_back({static_cast<int>(i), need, nullptr, ""});
+  }
+  return spec;
+}
+
+Result<StepSpec> DescribeReference(const TacticQuery& query) {
+  return PassThrough(query, StrCat("ref.", ir::InfoOf(query.layer.kind).name), LayoutNeed::kAny);
+}
+
+std::span<const Tactic> TacticsFor(ir::LayerKind kind) {
+  static constexpr Tactic kReferenceOnly[] = {{"ref", DescribeReference}};
+  using ir::LayerKind;
+  switch (kind) {
+    case LayerKind::kConstant:
+      return {};
+    case LayerKind::kMatrixMultiply:
+      return MatrixMultiplyTactics();
+    case LayerKind::kConvolution:
+      return ConvolutionTactics();
+    case LayerKind::kFused:
+    case LayerKind::kUnary:
+    case LayerKind::kElementwise:
+    case LayerKind::kSelect:
+    case LayerKind::kCast:
+      return PointwiseTactics(kind);
+    case LayerKind::kSoftmax:
+    case LayerKind::kNormalization:
+    case LayerKind::kAttention:
+    case LayerKind::kRotaryEmbedding:
+    case LayerKind::kGather:
+    case LayerKind::kConcat:
+    case LayerKind::kCopy:
+    case LayerKind::kReduce:
+    case LayerKind::kPool:
+    case LayerKind::kAdaptivePool:
+    case LayerKind::kResize:
+      return RowTactics(kind);
+    case LayerKind::kFill:
+    case LayerKind::kIota:
+    case LayerKind::kArgReduce:
+    case LayerKind::kDeconvolution:
+    case LayerKind::kReshape:
+    case LayerKind::kTranspose:
+    case LayerKind::kExpand:
+    case LayerKind::kSlice:
+    case LayerKind::kGatherElements:
+    case LayerKind::kScatterElements:
+    case LayerKind::kIndex:
+    case LayerKind::kIndexPut:
+    case LayerKind::kPad:
+    case LayerKind::kTopK:
+    case LayerKind::kSort:
+    case LayerKind::kScan:
+      return kReferenceOnly;
+  }
+  return {};
+}
+
+}  // namespace torch_tensorrt::core::tactics
