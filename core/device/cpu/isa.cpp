@@ -1,0 +1,78 @@
+#include "core/device/cpu/isa.h"
+
+#include <array>
+#include <cstdlib>
+#include <optional>
+
+namespace torch_tensorrt::core {
+namespace {
+
+constexpr std::array<std::string_view, 4> kNames = {"generic", "avx2", "avx512", "avx512_bf16"};
+
+Isa Detect() {
+#if defined(__x86_64__)
+  // The builtins also check that the operating system saves the wide registers.
+  __builtin_cpu_init();
+  if (!(__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+        __builtin_cpu_supports("f16c"))) {
+    return Isa::kGeneric;
+  }
+  if (!(__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))) {
+    return Isa::kAvx2;
+  }
+  return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512;
+#else
+  return Isa::kGeneric;
+#endif
+}
+
+std::optional<Isa> ParseIsa(std::string_view name) {
+  for (size_t i = 0; i < kNames.size(); ++i) {
+    if (kNames[i] == name) return static_cast<Isa>(i);
+  }
+  return std::nullopt;
+}
+
+// Empty when nothing is forced.
+std::string_view ForcedName() {
+  const char* value = std::getenv("TORCHTRT_FORCE_ISA");  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+Isa Choose() {
+  const Isa best = BestIsa();
+  const std::optional<Isa> forced = ParseIsa(ForcedName());
+  return forced && *forced <= best ? *forced : best;
+}
+
+}  // namespace
+
+std::string_view IsaName(Isa isa) { return kNames[static_cast<size_t>(isa)]; }
+
+Isa BestIsa() {
+  static const Isa best = Detect();
+  return best;
+}
+
+Isa CurrentIsa() {
+  static const Isa current = Choose();
+  return current;
+}
+
+Status CheckForcedIsa() {
+  const std::string_view name = ForcedName();
+  if (name.empty()) return Status::Ok();
+  const std::optional<Isa> forced = ParseIsa(name);
+  if (!forced) {
+    return InvalidArgument("[isa] TORCHTRT_FORCE_ISA=", name,
+                           " is none of generic, avx2, avx512, avx512_bf16");
+  }
+  if (*forced > BestIsa()) {
+    return Unsupported("[isa] TORCHTRT_FORCE_ISA=", name, " but this machine has only ",
+                       IsaName(BestIsa()), "; unset it or force that or less");
+  }
+  return Status::Ok();
+}
+
+}  // namespace torch_tensorrt::core
