@@ -1,4 +1,5 @@
-// Builder: network -> plan. Optimises, decides which tensors are views, chooses a tactic per layer, packs weights.
+// Builder: network -> plan. Optimises, decides which tensors are views, chooses a tactic per layer,
+// packs weights.
 //
 // Re-entrant: any number of builds may run at once. The network is consumed.
 #pragma once

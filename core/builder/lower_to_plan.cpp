@@ -113,7 +113,8 @@ class Lowering {
       if (!layout.has_value()) {
         TRT_ASSIGN_OR_RETURN(in, Contiguous(layer.inputs[0]));
         layout = ViewOf(layer, in.layout);
-        // Dims that cannot be matched symbolically: a dense tensor still reshapes by its element order.
+        // Dims that cannot be matched symbolically: a dense tensor still reshapes by its element
+        // order.
         if (!layout.has_value()) {
           layout = tactics::ContiguousLayout(network_.tensor(layer.outputs[0]).dims);
           layout->offset = in.layout.offset;
@@ -138,14 +139,18 @@ class Lowering {
   }
 
   void AddCopy(int32_t from, int32_t to, const std::string& name) {
-    plan_.steps.push_back({config_.reference_only ? "ref.Copy" : "cpu.copy", "copy " + name, "",
-                           Attributes(), {from}, {to}});
+    plan_.steps.push_back({config_.reference_only ? "ref.Copy" : "cpu.copy",
+                           "copy " + name,
+                           "",
+                           Attributes(),
+                           {from},
+                           {to}});
   }
 
   bool Allowed(const tactics::Tactic& tactic) const {
     const bool reference = tactic.name.substr(0, 3) == "ref";
-    return reference ||
-           (!config_.reference_only && config_.disabled_tactics.count(std::string(tactic.name)) == 0);
+    return reference || (!config_.reference_only &&
+                         config_.disabled_tactics.count(std::string(tactic.name)) == 0);
   }
 
   Result<tactics::StepSpec> Choose(const ir::Layer& layer) {
@@ -200,13 +205,19 @@ class Lowering {
     report_->packed_bytes += weights.bytes();
     plan_.constants.push_back({weights.dtype, weights.dims, weights.data});
     const auto index = static_cast<int32_t>(plan_.constants.size()) - 1;
-    const int32_t p = NewTensor({operand.pack_key, weights.dtype, ToSymbolic(weights.dims),
-                                 Location::kConstant, index, 0, {}});
+    const int32_t p = NewTensor({operand.pack_key,
+                                 weights.dtype,
+                                 ToSymbolic(weights.dims),
+                                 Location::kConstant,
+                                 index,
+                                 0,
+                                 {}});
     if (!operand.pack_key.empty()) packed_[operand.pack_key] = p;
     return p;
   }
 
-  // A step writes straight into the first output binding its tensor is marked as; otherwise into the arena.
+  // A step writes straight into the first output binding its tensor is marked as; otherwise into
+  // the arena.
   int32_t PlaceOutput(TensorId id) {
     const ir::Tensor& t = network_.tensor(id);
     int32_t p = -1;

@@ -1,4 +1,5 @@
-// Engine: a verified plan with its kernels created; what an ExecutionContext runs. Immutable and shared by any number of threads.
+// Engine: a verified plan with its kernels created; what an ExecutionContext runs. Immutable and
+// shared by any number of threads.
 #pragma once
 
 #include <memory>
@@ -12,8 +13,8 @@ namespace torch_tensorrt::core::engine {
 
 class Engine {
  public:
-  // Verifies the plan and creates every step's kernel. DataLoss when the plan breaks a rule, Unsupported when this build has no such
-  // kernel.
+  // Verifies the plan and creates every step's kernel. DataLoss when the plan breaks a rule,
+  // Unsupported when this build has no such kernel.
   static Result<std::shared_ptr<const Engine>> Create(Plan plan);
 
   const Plan& plan() const { return plan_; }
@@ -31,7 +32,8 @@ class Engine {
   std::vector<int32_t> first_def_;
 };
 
-// Layers as JSON for people and tools: {"name", "inputs", "outputs", "layers": [{name, kernel, inputs, outputs, source}], "metadata"}.
+// Layers as JSON for people and tools: {"name", "inputs", "outputs", "layers": [{name, kernel,
+// inputs, outputs, source}], "metadata"}.
 std::string InspectJson(const Engine& engine);
 
 }  // namespace torch_tensorrt::core::engine

@@ -35,9 +35,10 @@ size_t PlaceInOrder(const std::vector<Block>& blocks, const std::vector<size_t>&
     }
     (*offsets)[i] = best == SIZE_MAX ? end : best;
     arena = std::max(arena, (*offsets)[i] + bytes);
-    placed.insert(std::upper_bound(placed.begin(), placed.end(), i,
-                                   [&](size_t a, size_t b) { return (*offsets)[a] < (*offsets)[b]; }),
-                  i);
+    placed.insert(
+        std::upper_bound(placed.begin(), placed.end(), i,
+                         [&](size_t a, size_t b) { return (*offsets)[a] < (*offsets)[b]; }),
+        i);
   }
   return arena;
 }

@@ -1,8 +1,8 @@
 // Memory planner: places tensors that live over a range of steps in one arena.
 //
-// Used by the builder (reports, static plans) and by the execution context (once per new set of shapes), so it must be
-// fast: hundreds of blocks in well under a millisecond. VerifyPlacement is an independent check that no two
-// blocks alive at the same step overlap.
+// Used by the builder (reports, static plans) and by the execution context (once per new set of
+// shapes), so it must be fast: hundreds of blocks in well under a millisecond. VerifyPlacement is
+// an independent check that no two blocks alive at the same step overlap.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,8 @@ struct Placement {
   size_t lower_bound = 0;  // most bytes alive at one step: no placement can use less
 };
 
-// Greedy by size, each block at the lowest gap that fits among blocks alive at the same time; tries orders by size and by area
-// and keeps the smaller arena. ResourceExhausted when sizes overflow.
+// Greedy by size, each block at the lowest gap that fits among blocks alive at the same time; tries
+// orders by size and by area and keeps the smaller arena. ResourceExhausted when sizes overflow.
 Result<Placement> PlaceBlocks(const std::vector<Block>& blocks);
 
 // Internal naming the first pair that overlaps, a misaligned offset, or a block outside the arena.

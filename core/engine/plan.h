@@ -1,7 +1,8 @@
-// Plan: a built network as plain data: bindings, tensors with where they live, constants, and the steps in running order.
+// Plan: a built network as plain data: bindings, tensors with where they live, constants, and the
+// steps in running order.
 //
-// The builder makes it, the plan file stores it, an Engine is created from it. It holds no pointers but constants' data.
-// Value type; immutable once given to an Engine.
+// The builder makes it, the plan file stores it, an Engine is created from it. It holds no pointers
+// but constants' data. Value type; immutable once given to an Engine.
 #pragma once
 
 #include <cstdint>
@@ -78,9 +79,9 @@ struct Plan {
   size_t constant_bytes() const;
 };
 
-// Rules every plan obeys, checked before anything is allocated for it: indices in range, bindings consistent, views of
-// non-views, each arena/output tensor written once and before it is read, known dtypes, rank <= kMaxRank.
-// DataLoss naming the first violation.
+// Rules every plan obeys, checked before anything is allocated for it: indices in range, bindings
+// consistent, views of non-views, each arena/output tensor written once and before it is read,
+// known dtypes, rank <= kMaxRank. DataLoss naming the first violation.
 Status VerifyPlan(const Plan& plan);
 
 }  // namespace torch_tensorrt::core::engine

@@ -4,9 +4,7 @@
 namespace torch_tensorrt::core::engine {
 namespace {
 
-bool InRange(int32_t index, size_t size) {
-  return index >= 0 && static_cast<size_t>(index) < size;
-}
+bool InRange(int32_t index, size_t size) { return index >= 0 && static_cast<size_t>(index) < size; }
 
 Status CheckTensor(const Plan& plan, size_t i) {
   const PlanTensor& tensor = plan.tensors[i];

@@ -24,7 +24,8 @@ class Binder {
     };
   }
 
-  // Binds the only unknown symbol of `dim` so that it equals `value`. True when something was bound.
+  // Binds the only unknown symbol of `dim` so that it equals `value`. True when something was
+  // bound.
   bool Solve(const SymInt& dim, int64_t value) {
     std::set<std::string> names;
     dim.CollectSymbols(&names);
@@ -35,7 +36,8 @@ class Binder {
       unknown = i;
     }
     if (!unknown.has_value()) return false;
-    // A linear dim a*s+b is solved from two evaluations; the later check of all dims catches anything else.
+    // A linear dim a*s+b is solved from two evaluations; the later check of all dims catches
+    // anything else.
     auto at = [&](int64_t s) {
       values_[*unknown] = s;
       auto result = dim.Evaluate(Lookup());

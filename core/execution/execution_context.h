@@ -1,8 +1,10 @@
-// ExecutionContext: all mutable state of running an engine: resolved shapes, kernel states, the activation arena.
+// ExecutionContext: all mutable state of running an engine: resolved shapes, kernel states, the
+// activation arena.
 //
-// One context is used by one thread at a time; any number of contexts may share one engine. For every distinct set of input shapes
-// it evaluates the symbolic dims, places memory and prepares kernels once, and keeps the result in a bounded LRU: a
-// new shape inside the declared range costs about a millisecond, never a rebuild.
+// One context is used by one thread at a time; any number of contexts may share one engine. For
+// every distinct set of input shapes it evaluates the symbolic dims, places memory and prepares
+// kernels once, and keeps the result in a bounded LRU: a new shape inside the declared range costs
+// about a millisecond, never a rebuild.
 #pragma once
 
 #include <chrono>
@@ -41,13 +43,13 @@ class ExecutionContext {
   ExecutionContext& operator=(const ExecutionContext&) = delete;
 
   // Checks count, dtypes, ranks and dims of the inputs and selects the shapes of the next Run.
-  // InvalidArgument names the input and what was expected; OutOfRange when a dim leaves its declared range.
-  // On error the context is as before and may be used again.
+  // InvalidArgument names the input and what was expected; OutOfRange when a dim leaves its
+  // declared range. On error the context is as before and may be used again.
   Status SetInputShapes(std::span<const TensorView> inputs);
   // Dims of output `index` under the selected shapes. REQUIRES: SetInputShapes succeeded.
   const Dims& OutputDims(size_t index) const;
-  // Runs all steps. REQUIRES: SetInputShapes succeeded for these inputs; inputs and outputs are contiguous, outputs have OutputDims and
-  // do not overlap inputs.
+  // Runs all steps. REQUIRES: SetInputShapes succeeded for these inputs; inputs and outputs are
+  // contiguous, outputs have OutputDims and do not overlap inputs.
   Status Run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
              Profile* profile = nullptr);
 

@@ -13,7 +13,7 @@ using engine::Plan;
 using engine::PlanTensor;
 
 struct Resolved {
-  TensorView view;         // data set for constants only
+  TensorView view;  // data set for constants only
   Location root = Location::kArena;
   int32_t root_index = -1;  // binding or constant of the storage; arena: the tensor itself
   size_t byte_offset = 0;   // of the view's first element in its storage
@@ -72,8 +72,7 @@ class Resolver {
       Resolved& out = tensors_[i];
       out.view = MakeView(nullptr, tensor.dtype, dims);
       out.root = tensor.location;
-      out.root_index =
-          tensor.location == Location::kArena ? static_cast<int32_t>(i) : tensor.index;
+      out.root_index = tensor.location == Location::kArena ? static_cast<int32_t>(i) : tensor.index;
       out.bytes = static_cast<size_t>(NumElements(dims)) * SizeOf(tensor.dtype);
       if (tensor.location == Location::kConstant) {
         const auto& constant = plan_.constants[static_cast<size_t>(tensor.index)];
@@ -132,8 +131,8 @@ class Resolver {
       auto prepared = engine_.kernels()[s]->Prepare({attributes, out.inputs, out.outputs});
       if (!prepared.ok()) {
         return Status(prepared.status().code(),
-                      StrCat("[", plan_.name, "] layer '", step.name, "' (", step.kernel, "): ",
-                             prepared.status().message(),
+                      StrCat("[", plan_.name, "] layer '", step.name, "' (", step.kernel,
+                             "): ", prepared.status().message(),
                              step.source.empty() ? "" : "; from " + step.source));
       }
       out.state = std::move(prepared.value().state);

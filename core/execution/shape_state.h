@@ -36,7 +36,8 @@ struct ShapeState {
   size_t lower_bound = 0;
 };
 
-// Binds symbols from the input dims, checks ranges and all dims, resolves every tensor, places memory, prepares kernels.
+// Binds symbols from the input dims, checks ranges and all dims, resolves every tensor, places
+// memory, prepares kernels.
 Result<std::unique_ptr<ShapeState>> ResolveShapes(const engine::Engine& engine,
                                                   std::span<const TensorView> inputs);
 

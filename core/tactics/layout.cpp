@@ -3,7 +3,8 @@
 namespace torch_tensorrt::core::tactics {
 namespace {
 
-// Do dims [first, last) walk memory with one stride, that of dim last-1? Dims of size 1 do not matter.
+// Do dims [first, last) walk memory with one stride, that of dim last-1? Dims of size 1 do not
+// matter.
 bool Collapses(const Layout& layout, size_t first, size_t last) {
   std::optional<SymInt> expected;
   for (size_t i = last; i-- > first;) {
@@ -71,8 +72,7 @@ Layout TransposeView(const Layout& in, const Dims& perm) {
   return out;
 }
 
-Layout SliceView(const Layout& in, const SymDims& starts, const SymDims& sizes,
-                 const Dims& steps) {
+Layout SliceView(const Layout& in, const SymDims& starts, const SymDims& sizes, const Dims& steps) {
   Layout out{sizes, {}, in.offset};
   for (size_t i = 0; i < in.dims.size(); ++i) {
     out.offset = out.offset + starts[i] * in.strides[i];
@@ -92,8 +92,8 @@ Layout ExpandView(const Layout& in, const SymDims& dims) {
 }
 
 std::optional<Layout> ReshapeView(const Layout& in, const SymDims& dims) {
-  // Matches runs of input dims against runs of output dims of equal size, outermost first. A run of several input dims must
-  // collapse to one stride.
+  // Matches runs of input dims against runs of output dims of equal size, outermost first. A run of
+  // several input dims must collapse to one stride.
   Layout out{dims, {}, in.offset};
   size_t i = 0;
   size_t o = 0;
@@ -104,7 +104,8 @@ std::optional<Layout> ReshapeView(const Layout& in, const SymDims& dims) {
     SymInt out_size = 1;
     if (i < in.dims.size()) in_size = in.dims[i++];
     if (o < dims.size()) out_size = dims[o++];
-    // Extend the provably smaller side until both agree; a symbolic side that does not divide ends in failure.
+    // Extend the provably smaller side until both agree; a symbolic side that does not divide ends
+    // in failure.
     while (!(in_size == out_size)) {
       const SymInt difference = in_size - out_size;
       bool extend_in = false;

@@ -1,5 +1,5 @@
-// Layout: how a tensor's elements lie in its storage, with symbolic dims and strides (in elements), and the views that data-movement
-// layers become when no copy is needed.
+// Layout: how a tensor's elements lie in its storage, with symbolic dims and strides (in elements),
+// and the views that data-movement layers become when no copy is needed.
 #pragma once
 
 #include <optional>
@@ -16,10 +16,10 @@ struct Layout {
 
 // What a kernel asks of an input's layout, weakest last.
 enum class LayoutNeed {
-  kContiguous,   // row-major dense
-  kRows,         // leading dims collapse to one stride, last stride 1
-  kMatrices,     // one of the last two strides is 1
-  kInnerUnit,    // last stride 1
+  kContiguous,  // row-major dense
+  kRows,        // leading dims collapse to one stride, last stride 1
+  kMatrices,    // one of the last two strides is 1
+  kInnerUnit,   // last stride 1
   kAny,
 };
 

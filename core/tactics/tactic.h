@@ -1,7 +1,9 @@
-// Tactic: one way to run a layer. Each layer kind has one ordered list, fastest first and the reference kernel last.
+// Tactic: one way to run a layer. Each layer kind has one ordered list, fastest first and the
+// reference kernel last.
 //
-// `describe` is the only capability test: it returns the step, or Unsupported with the reason, which ends up in the build
-// report. It must be cheap; weights are packed later, for the chosen tactic only.
+// `describe` is the only capability test: it returns the step, or Unsupported with the reason,
+// which ends up in the build report. It must be cheap; weights are packed later, for the chosen
+// tactic only.
 #pragma once
 
 #include <functional>
@@ -20,11 +22,13 @@ struct TacticQuery {
   const ir::Layer& layer;
 };
 
-// One input of a step: an input of the layer, or a constant the tactic derives from the layer's weights.
+// One input of a step: an input of the layer, or a constant the tactic derives from the layer's
+// weights.
 struct Operand {
   int layer_input = -1;
   LayoutNeed need = LayoutNeed::kAny;
-  // Used when layer_input < 0: makes the constant. `pack_key` names the result: equal keys share one constant.
+  // Used when layer_input < 0: makes the constant. `pack_key` names the result: equal keys share
+  // one constant.
   std::function<Result<ir::Weights>()> pack;
   std::string pack_key;
 };

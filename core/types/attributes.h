@@ -1,8 +1,8 @@
 // Attributes: the named, typed parameters of a layer or of a kernel step.
 //
-// A small sorted map from name to value. Getters return a default when the name is absent, so adding an attribute keeps
-// old plans readable; a present value of another type is a programming error caught by the layer table's verifier,
-// and reads as the default. Value type.
+// A small sorted map from name to value. Getters return a default when the name is absent, so
+// adding an attribute keeps old plans readable; a present value of another type is a programming
+// error caught by the layer table's verifier, and reads as the default. Value type.
 #pragma once
 
 #include <map>
@@ -46,7 +46,9 @@ class Attributes {
     const T* value = std::get_if<T>(&it->second);
     return value != nullptr ? *value : fallback;
   }
-  bool Bool(std::string_view name, bool fallback = false) const { return Get<bool>(name, fallback); }
+  bool Bool(std::string_view name, bool fallback = false) const {
+    return Get<bool>(name, fallback);
+  }
   int64_t Int(std::string_view name, int64_t fallback = 0) const {
     return Get<int64_t>(name, fallback);
   }
@@ -73,8 +75,8 @@ class Attributes {
   std::map<std::string, AttrValue, std::less<>> map_;
 };
 
-// Text of one value: true, 12, 0x1.8p+1 (doubles round-trip in hexadecimal), "text", dtype:f32, op:Add,
-// sym:<expr>, [1, 2], sym[s0, 2], f[0x1p+0], prog"...".
+// Text of one value: true, 12, 0x1.8p+1 (doubles round-trip in hexadecimal), "text", dtype:f32,
+// op:Add, sym:<expr>, [1, 2], sym[s0, 2], f[0x1p+0], prog"...".
 std::string ToString(const AttrValue& value);
 
 }  // namespace torch_tensorrt::core

@@ -1,5 +1,6 @@
-// Scalar conversions between f32 and the 16-bit float formats (round to nearest even, NaN kept NaN).
-// The bulk conversions live in the kernels; these are for constants, reference kernels and tests.
+// Scalar conversions between f32 and the 16-bit float formats (round to nearest even, NaN kept
+// NaN). The bulk conversions live in the kernels; these are for constants, reference kernels and
+// tests.
 #pragma once
 
 #include <bit>
@@ -23,7 +24,8 @@ inline float Float16ToFloat(uint16_t bits) {
   const uint32_t exponent = (bits >> 10) & 0x1fU;
   uint32_t mantissa = bits & 0x3ffU;
   if (exponent == 0x1fU) return std::bit_cast<float>(sign | 0x7f800000U | (mantissa << 13));
-  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 112U) << 23) | (mantissa << 13));
+  if (exponent != 0)
+    return std::bit_cast<float>(sign | ((exponent + 112U) << 23) | (mantissa << 13));
   const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;
   return sign != 0 ? -magnitude : magnitude;
 }
@@ -32,7 +34,8 @@ inline uint16_t FloatToFloat16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const auto sign = static_cast<uint16_t>((bits >> 16) & 0x8000U);
   const uint32_t magnitude = bits & 0x7fffffffU;
-  if (magnitude > 0x7f800000U) return static_cast<uint16_t>(sign | 0x7e00U | ((bits >> 13) & 0x3ffU));
+  if (magnitude > 0x7f800000U)
+    return static_cast<uint16_t>(sign | 0x7e00U | ((bits >> 13) & 0x3ffU));
   if (magnitude >= 0x477ff000U) return static_cast<uint16_t>(sign | 0x7c00U);
   if (magnitude < 0x38800000U) {
     // Subnormal: adding 0.5 leaves the rounded value in the low mantissa bits.

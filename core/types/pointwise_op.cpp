@@ -6,8 +6,7 @@
 namespace torch_tensorrt::core {
 namespace {
 constexpr std::array<PointwiseOpInfo, kPointwiseOpCount> kInfo = {{
-#define TRT_ROW(name, arity, result, commutative) \
-  {#name, arity, ResultType::result, commutative},
+#define TRT_ROW(name, arity, result, commutative) {#name, arity, ResultType::result, commutative},
     TRT_POINTWISE_OPS(TRT_ROW)
 #undef TRT_ROW
 }};

@@ -1,5 +1,6 @@
-// The one table of pointwise operations. IR layers (Unary, Elementwise, Select, Cast), the Loop IR, its executors and the
-// reference kernels all take their operations from here. The numeric values are stored in plan files: append only.
+// The one table of pointwise operations. IR layers (Unary, Elementwise, Select, Cast), the Loop IR,
+// its executors and the reference kernels all take their operations from here. The numeric values
+// are stored in plan files: append only.
 //
 // Semantics are PyTorch's. "p0", "p1" are the instruction's scalar parameters.
 // Result types: kSame = the operand type; kBool = bool. Operands share one type except where noted.
@@ -14,87 +15,88 @@ namespace torch_tensorrt::core {
 enum class ResultType : uint8_t { kSame, kBool, kCast };
 
 // X(name, arity, result, commutative)
-#define TRT_POINTWISE_OPS(X)                                                            \
-  /* binary arithmetic */                                                               \
-  X(Add, 2, kSame, true)                                                                \
-  X(Sub, 2, kSame, false)                                                               \
-  X(Mul, 2, kSame, true)                                                                \
-  X(Div, 2, kSame, false)      /* floats only; integers are cast to float first */       \
-  X(FloorDiv, 2, kSame, false) /* rounds to minus infinity, floats as torch */           \
-  X(TruncDiv, 2, kSame, false) /* rounds to zero */                                      \
-  X(Remainder, 2, kSame, false) /* sign of divisor, Python's % */                        \
-  X(Fmod, 2, kSame, false)     /* sign of dividend, C's fmod */                          \
-  X(Pow, 2, kSame, false)                                                               \
-  X(Maximum, 2, kSame, true)   /* NaN propagates */                                      \
-  X(Minimum, 2, kSame, true)   /* NaN propagates */                                      \
-  X(Atan2, 2, kSame, false)                                                             \
-  /* comparison: bool out */                                                            \
-  X(Eq, 2, kBool, true)                                                                 \
-  X(Ne, 2, kBool, true)                                                                 \
-  X(Lt, 2, kBool, false)                                                                \
-  X(Le, 2, kBool, false)                                                                \
-  X(Gt, 2, kBool, false)                                                                \
-  X(Ge, 2, kBool, false)                                                                \
-  /* logical: any in (nonzero = true), bool out */                                      \
-  X(LogicalAnd, 2, kBool, true)                                                         \
-  X(LogicalOr, 2, kBool, true)                                                          \
-  X(LogicalXor, 2, kBool, true)                                                         \
-  X(LogicalNot, 1, kBool, false)                                                        \
-  /* bitwise: integers and bool */                                                      \
-  X(BitAnd, 2, kSame, true)                                                             \
-  X(BitOr, 2, kSame, true)                                                              \
-  X(BitXor, 2, kSame, true)                                                             \
-  X(BitNot, 1, kSame, false)                                                            \
-  X(ShiftLeft, 2, kSame, false)                                                         \
-  X(ShiftRight, 2, kSame, false) /* arithmetic */                                       \
-  /* unary */                                                                           \
-  X(Neg, 1, kSame, false)                                                               \
-  X(Abs, 1, kSame, false)                                                               \
-  X(Sign, 1, kSame, false)                                                              \
-  X(Exp, 1, kSame, false)                                                               \
-  X(Exp2, 1, kSame, false)                                                              \
-  X(Expm1, 1, kSame, false)                                                             \
-  X(Log, 1, kSame, false)                                                               \
-  X(Log2, 1, kSame, false)                                                              \
-  X(Log10, 1, kSame, false)                                                             \
-  X(Log1p, 1, kSame, false)                                                             \
-  X(Sqrt, 1, kSame, false)                                                              \
-  X(Rsqrt, 1, kSame, false)                                                             \
-  X(Reciprocal, 1, kSame, false)                                                        \
-  X(Sin, 1, kSame, false)                                                               \
-  X(Cos, 1, kSame, false)                                                               \
-  X(Tan, 1, kSame, false)                                                               \
-  X(Asin, 1, kSame, false)                                                              \
-  X(Acos, 1, kSame, false)                                                              \
-  X(Atan, 1, kSame, false)                                                              \
-  X(Sinh, 1, kSame, false)                                                              \
-  X(Cosh, 1, kSame, false)                                                              \
-  X(Tanh, 1, kSame, false)                                                              \
-  X(Asinh, 1, kSame, false)                                                             \
-  X(Acosh, 1, kSame, false)                                                             \
-  X(Atanh, 1, kSame, false)                                                             \
-  X(Erf, 1, kSame, false)                                                               \
-  X(Floor, 1, kSame, false)                                                             \
-  X(Ceil, 1, kSame, false)                                                              \
-  X(Round, 1, kSame, false) /* half to even */                                          \
-  X(Trunc, 1, kSame, false)                                                             \
-  X(IsNan, 1, kBool, false)                                                             \
-  X(IsInf, 1, kBool, false)                                                             \
-  /* activations kept whole: better numerics and one instruction */                     \
-  X(Relu, 1, kSame, false)                                                              \
-  X(Sigmoid, 1, kSame, false)                                                           \
-  X(Silu, 1, kSame, false)                                                              \
-  X(GeluErf, 1, kSame, false)                                                           \
-  X(GeluTanh, 1, kSame, false)                                                          \
-  X(HardSigmoid, 1, kSame, false)                                                       \
-  X(HardSwish, 1, kSame, false)                                                         \
-  X(Softplus, 1, kSame, false)  /* p0 = beta, p1 = threshold */                          \
-  X(Elu, 1, kSame, false)       /* p0 = negative scale alpha*scale, p1 = positive scale; input_scale 1 */ \
-  X(LeakyRelu, 1, kSame, false) /* p0 = negative slope */                                \
-  X(Clamp, 1, kSame, false)     /* p0 = low, p1 = high; NaN propagates */                \
-  /* three operands: condition (bool), then, else */                                    \
-  X(Select, 3, kSame, false)                                                            \
-  /* to the instruction's type; float -> int truncates; any -> bool is (x != 0) */       \
+#define TRT_POINTWISE_OPS(X)                                                         \
+  /* binary arithmetic */                                                            \
+  X(Add, 2, kSame, true)                                                             \
+  X(Sub, 2, kSame, false)                                                            \
+  X(Mul, 2, kSame, true)                                                             \
+  X(Div, 2, kSame, false)       /* floats only; integers are cast to float first */  \
+  X(FloorDiv, 2, kSame, false)  /* rounds to minus infinity, floats as torch */      \
+  X(TruncDiv, 2, kSame, false)  /* rounds to zero */                                 \
+  X(Remainder, 2, kSame, false) /* sign of divisor, Python's % */                    \
+  X(Fmod, 2, kSame, false)      /* sign of dividend, C's fmod */                     \
+  X(Pow, 2, kSame, false)                                                            \
+  X(Maximum, 2, kSame, true) /* NaN propagates */                                    \
+  X(Minimum, 2, kSame, true) /* NaN propagates */                                    \
+  X(Atan2, 2, kSame, false)                                                          \
+  /* comparison: bool out */                                                         \
+  X(Eq, 2, kBool, true)                                                              \
+  X(Ne, 2, kBool, true)                                                              \
+  X(Lt, 2, kBool, false)                                                             \
+  X(Le, 2, kBool, false)                                                             \
+  X(Gt, 2, kBool, false)                                                             \
+  X(Ge, 2, kBool, false)                                                             \
+  /* logical: any in (nonzero = true), bool out */                                   \
+  X(LogicalAnd, 2, kBool, true)                                                      \
+  X(LogicalOr, 2, kBool, true)                                                       \
+  X(LogicalXor, 2, kBool, true)                                                      \
+  X(LogicalNot, 1, kBool, false)                                                     \
+  /* bitwise: integers and bool */                                                   \
+  X(BitAnd, 2, kSame, true)                                                          \
+  X(BitOr, 2, kSame, true)                                                           \
+  X(BitXor, 2, kSame, true)                                                          \
+  X(BitNot, 1, kSame, false)                                                         \
+  X(ShiftLeft, 2, kSame, false)                                                      \
+  X(ShiftRight, 2, kSame, false) /* arithmetic */                                    \
+  /* unary */                                                                        \
+  X(Neg, 1, kSame, false)                                                            \
+  X(Abs, 1, kSame, false)                                                            \
+  X(Sign, 1, kSame, false)                                                           \
+  X(Exp, 1, kSame, false)                                                            \
+  X(Exp2, 1, kSame, false)                                                           \
+  X(Expm1, 1, kSame, false)                                                          \
+  X(Log, 1, kSame, false)                                                            \
+  X(Log2, 1, kSame, false)                                                           \
+  X(Log10, 1, kSame, false)                                                          \
+  X(Log1p, 1, kSame, false)                                                          \
+  X(Sqrt, 1, kSame, false)                                                           \
+  X(Rsqrt, 1, kSame, false)                                                          \
+  X(Reciprocal, 1, kSame, false)                                                     \
+  X(Sin, 1, kSame, false)                                                            \
+  X(Cos, 1, kSame, false)                                                            \
+  X(Tan, 1, kSame, false)                                                            \
+  X(Asin, 1, kSame, false)                                                           \
+  X(Acos, 1, kSame, false)                                                           \
+  X(Atan, 1, kSame, false)                                                           \
+  X(Sinh, 1, kSame, false)                                                           \
+  X(Cosh, 1, kSame, false)                                                           \
+  X(Tanh, 1, kSame, false)                                                           \
+  X(Asinh, 1, kSame, false)                                                          \
+  X(Acosh, 1, kSame, false)                                                          \
+  X(Atanh, 1, kSame, false)                                                          \
+  X(Erf, 1, kSame, false)                                                            \
+  X(Floor, 1, kSame, false)                                                          \
+  X(Ceil, 1, kSame, false)                                                           \
+  X(Round, 1, kSame, false) /* half to even */                                       \
+  X(Trunc, 1, kSame, false)                                                          \
+  X(IsNan, 1, kBool, false)                                                          \
+  X(IsInf, 1, kBool, false)                                                          \
+  /* activations kept whole: better numerics and one instruction */                  \
+  X(Relu, 1, kSame, false)                                                           \
+  X(Sigmoid, 1, kSame, false)                                                        \
+  X(Silu, 1, kSame, false)                                                           \
+  X(GeluErf, 1, kSame, false)                                                        \
+  X(GeluTanh, 1, kSame, false)                                                       \
+  X(HardSigmoid, 1, kSame, false)                                                    \
+  X(HardSwish, 1, kSame, false)                                                      \
+  X(Softplus, 1, kSame, false) /* p0 = beta, p1 = threshold */                       \
+  X(Elu, 1, kSame,                                                                   \
+    false) /* p0 = negative scale alpha*scale, p1 = positive scale; input_scale 1 */ \
+  X(LeakyRelu, 1, kSame, false) /* p0 = negative slope */                            \
+  X(Clamp, 1, kSame, false)     /* p0 = low, p1 = high; NaN propagates */            \
+  /* three operands: condition (bool), then, else */                                 \
+  X(Select, 3, kSame, false)                                                         \
+  /* to the instruction's type; float -> int truncates; any -> bool is (x != 0) */   \
   X(Cast, 1, kCast, false)
 
 enum class PointwiseOp : uint8_t {

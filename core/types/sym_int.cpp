@@ -273,9 +273,8 @@ SymInt FloorDiv(const SymInt& a, const SymInt& b) {
         Term q{term.coefficient / d.coefficient, term.factors};
         exact = exact && term.coefficient % d.coefficient == 0;
         for (const auto& factor : d.factors) {
-          auto it = std::find_if(q.factors.begin(), q.factors.end(), [&](const auto& f) {
-            return AtomText(*f) == AtomText(*factor);
-          });
+          auto it = std::find_if(q.factors.begin(), q.factors.end(),
+                                 [&](const auto& f) { return AtomText(*f) == AtomText(*factor); });
           if (it == q.factors.end()) {
             exact = false;
             break;

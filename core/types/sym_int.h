@@ -1,10 +1,10 @@
 // SymInt: an integer known now, or an expression over named symbols known at run time.
 //
-// Values are immutable and cheap to copy (a constant is inline; an expression is shared). Sums and products are
-// kept in one canonical polynomial form, so two expressions that differ only by order, association or
-// collected terms compare equal. Division, modulo, min and max are opaque atoms inside that form.
-// The text form ("3*s0*s1+floordiv(s0,2)-1") is canonical too and round-trips through Parse; Python and plan files use it.
-// Thread-safe (immutable).
+// Values are immutable and cheap to copy (a constant is inline; an expression is shared). Sums and
+// products are kept in one canonical polynomial form, so two expressions that differ only by order,
+// association or collected terms compare equal. Division, modulo, min and max are opaque atoms
+// inside that form. The text form ("3*s0*s1+floordiv(s0,2)-1") is canonical too and round-trips
+// through Parse; Python and plan files use it. Thread-safe (immutable).
 #pragma once
 
 #include <cstdint>
@@ -34,9 +34,9 @@ using SymbolRanges = std::map<std::string, SymRange, std::less<>>;
 
 class SymInt {
  public:
-  SymInt() = default;                                    // 0
-  SymInt(int64_t value) : constant_(value) {}            // NOLINT(google-explicit-constructor)
-  SymInt(int value) : constant_(value) {}                // NOLINT(google-explicit-constructor)
+  SymInt() = default;                          // 0
+  SymInt(int64_t value) : constant_(value) {}  // NOLINT(google-explicit-constructor)
+  SymInt(int value) : constant_(value) {}      // NOLINT(google-explicit-constructor)
   // REQUIRES: name matches [A-Za-z_][A-Za-z0-9_.]* and is no function name.
   static SymInt Symbol(std::string_view name);
   // Parses the text form. InvalidArgument on anything else, on nesting > 64 or length > 4096.
@@ -49,9 +49,11 @@ class SymInt {
 
   // Canonical text.
   std::string ToString() const;
-  // Value under `lookup`; InvalidArgument names an unknown symbol, a division by zero or an overflow.
+  // Value under `lookup`; InvalidArgument names an unknown symbol, a division by zero or an
+  // overflow.
   Result<int64_t> Evaluate(const SymbolLookup& lookup) const;
-  // Bounds by interval arithmetic (saturating; conservative). Unknown symbols count as [0, INT64_MAX].
+  // Bounds by interval arithmetic (saturating; conservative). Unknown symbols count as [0,
+  // INT64_MAX].
   SymRange Bounds(const SymbolRanges& ranges) const;
   void CollectSymbols(std::set<std::string>* out) const;
   // This expression with symbols replaced by expressions.

@@ -1,5 +1,5 @@
-// TensorView: a typed pointer with dims and element strides; what kernels read and write. Does not own its memory.
-// Trivially copyable. Rank is at most kMaxRank.
+// TensorView: a typed pointer with dims and element strides; what kernels read and write. Does not
+// own its memory. Trivially copyable. Rank is at most kMaxRank.
 #pragma once
 
 #include <array>

@@ -1,6 +1,6 @@
-// Data-parallel loops on the caller's OpenMP pool: the pool torch uses, so torch.set_num_threads holds
-// for engines too. The only place that knows how threads are made; a serial build (TORCHTRT_SERIAL)
-// keeps ThreadSanitizer free of the uninstrumented OpenMP runtime.
+// Data-parallel loops on the caller's OpenMP pool: the pool torch uses, so torch.set_num_threads
+// holds for engines too. The only place that knows how threads are made; a serial build
+// (TORCHTRT_SERIAL) keeps ThreadSanitizer free of the uninstrumented OpenMP runtime.
 //
 // Thread-safe: any number of callers may run loops at once. A loop inside a loop runs serially.
 #pragma once
@@ -24,8 +24,8 @@ inline int MaxThreads() {
 }
 
 // Calls body(begin, end, thread) on a partition of [0, total) into at most MaxThreads() contiguous
-// ranges of at least `grain` items (but the last). `thread` is in [0, number of ranges) and distinct
-// per concurrent call, for per-thread scratch. `body` must not throw.
+// ranges of at least `grain` items (but the last). `thread` is in [0, number of ranges) and
+// distinct per concurrent call, for per-thread scratch. `body` must not throw.
 template <typename Body>
 void ParallelFor(int64_t total, int64_t grain, const Body& body) {
   if (total <= 0) return;

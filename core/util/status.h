@@ -89,7 +89,7 @@ Status InternalError(const Parts&... parts) {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}        // NOLINT(google-explicit-constructor)
+  Result(T value) : value_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
   Result(Status status) : status_(std::move(status)) {  // NOLINT(google-explicit-constructor)
     if (status_.ok()) status_ = InternalError("[Result] built from an OK status without a value");
   }
@@ -114,10 +114,10 @@ class [[nodiscard]] Result {
 }  // namespace torch_tensorrt::core
 
 // Returns from the enclosing function when `expr` (a Status) is not OK.
-#define TRT_RETURN_IF_ERROR(expr)                                        \
-  do {                                                                   \
-    ::torch_tensorrt::core::Status trt_status_ = (expr);                 \
-    if (!trt_status_.ok()) return trt_status_;                           \
+#define TRT_RETURN_IF_ERROR(expr)                        \
+  do {                                                   \
+    ::torch_tensorrt::core::Status trt_status_ = (expr); \
+    if (!trt_status_.ok()) return trt_status_;           \
   } while (false)
 
 #define TRT_CONCAT_INNER_(a, b) a##b
