@@ -1,0 +1,280 @@
+"""The compilation options: the only place where an option, its default and its meaning are written."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+import logging
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from torch_tensorrt._Device import Device
+from torch_tensorrt._enums import EngineCapability, dtype
+from torch_tensorrt._exceptions import InvalidOptionError
+
+logger = logging.getLogger("torch_tensorrt")
+
+EFFECTIVE = "effective"
+
+
+def default_cache_dir() -> str:
+    """Per-user cache directory (``$XDG_CACHE_HOME/torch_tensorrt`` or ``~/.cache/torch_tensorrt``)."""
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return os.path.join(base, "torch_tensorrt")
+
+
+def _on(default: Any, doc: str) -> Any:
+    """A field whose value changes what is built."""
+    return field(default=default, metadata={"doc": doc, "effect": EFFECTIVE})
+
+
+def _off(default: Any, doc: str, why: str) -> Any:
+    """A field accepted for compatibility; ``why`` says why it changes nothing here."""
+    return field(default=default, metadata={"doc": doc, "effect": why})
+
+
+_NO_TRT = "it steers NVIDIA TensorRT, which is not used here"
+_NO_DLA = "no engine is built for a DLA"
+_NOT_YET = "not supported yet"
+
+
+@dataclass(frozen=True)
+class CompilationSettings:
+    """All compilation options with their defaults.
+
+    Frozen: make a changed copy with ``dataclasses.replace``. Each field's metadata has ``doc`` and
+    ``effect``; ``effect`` is ``"effective"`` or the reason why the option changes nothing here.
+    """
+
+    # -- precision
+    truncate_double: bool = _off(
+        False,
+        "Compute float64 in float32 and int64 in int32.",
+        "the engine computes float64 and int64 natively",
+    )
+    use_fp32_acc: bool = _off(
+        False, "Accumulate half-precision products in float32.", "products always accumulate in float32"
+    )
+    disable_tf32: bool = _off(
+        False, "Do not use TF32.", "float32 follows torch's own precision flags"
+    )
+    enable_autocast: bool = _off(False, "Rule-based automatic mixed precision.", _NOT_YET)
+    autocast_low_precision_type: torch.dtype | None = _off(None, "Low type of autocast.", _NOT_YET)
+    autocast_excluded_nodes: Collection[str] = _off(frozenset(), "Node-name regexes.", _NOT_YET)
+    autocast_excluded_ops: Collection[Any] = _off(frozenset(), "Operators kept high.", _NOT_YET)
+    autocast_max_output_threshold: float = _off(512, "Largest magnitude cast down.", _NOT_YET)
+    autocast_max_depth_of_reduction: int | None = _off(None, "Longest reduction.", _NOT_YET)
+    autocast_calibration_dataloader: Any = _off(None, "Calibration data.", _NOT_YET)
+    use_complex_decomposition: bool | None = _off(
+        None, "Which complex rewriter runs.", "complex operators run in PyTorch"
+    )
+    sparse_weights: bool = _off(False, "Use 2:4 sparse weights.", _NO_TRT)
+
+    # -- partitioning
+    min_block_size: int = _on(5, "Smallest number of operators an engine is built for.")
+    torch_executed_ops: Collection[Any] = _on(
+        frozenset(), "Operators (objects or names) that stay in PyTorch."
+    )
+    torch_executed_modules: Collection[Any] = _on(
+        frozenset(), "Modules (class, class name or qualified path) that stay in PyTorch."
+    )
+    require_full_compilation: bool = _on(
+        False, "Fail with UnsupportedOperatorException when any operator stays in PyTorch."
+    )
+    use_fast_partitioner: bool = _on(
+        True, "Adjacency partitioner (fast); False: global partitioner (fewer, larger engines)."
+    )
+    enable_experimental_decompositions: bool = _on(
+        False, "Decompose all the way to Core ATen instead of keeping composite operators."
+    )
+    enable_resource_partitioning: bool = _off(
+        False, "Split engines to a memory budget.", "weights are not copied during the build"
+    )
+    cpu_memory_budget: int | None = _off(
+        None, "Budget of the above in bytes.", "weights are not copied during the build"
+    )
+    fallback_data_dependent_ops: bool = _on(
+        False, "Keep operators with data-dependent output shapes in PyTorch."
+    )
+    decompose_attention: bool = _on(
+        False, "Decompose scaled_dot_product_attention into products and softmax."
+    )
+    attn_bias_is_causal: bool = _off(
+        True, "Treat square attention masks as causal.", "masks are always applied as given"
+    )
+    disabled_constant_fold_exclusions: Collection[str] = _on(
+        frozenset(), "Names of constant-folding exclusion rules to ignore."
+    )
+    pass_through_build_failures: bool = _on(
+        False, "Raise when an engine build fails instead of running that subgraph in PyTorch."
+    )
+    disabled_passes: Collection[str] = _on(
+        frozenset(), "Names of lowering passes not to run (see dump_lowering_passes)."
+    )
+
+    # -- builder
+    workspace_size: int = _off(0, "Scratch limit in bytes.", "scratch is planned exactly")
+    optimization_level: int | None = _on(
+        None, "0..5: how long tactics are tuned; 0 picks from the table, 3 is the default."
+    )
+    num_avg_timing_iters: int = _on(1, "Timings averaged per tactic.")
+    max_aux_streams: int | None = _off(None, "Auxiliary streams.", _NO_TRT)
+    engine_capability: EngineCapability = _off(
+        EngineCapability.STANDARD, "Restricted capability.", _NO_TRT
+    )
+    version_compatible: bool = _off(
+        False, "Engines readable by other versions.", "engines always are"
+    )
+    hardware_compatible: bool = _off(
+        False, "Engines usable on other hardware.", "engines re-select their kernels when loaded"
+    )
+    tiling_optimization_level: str = _off("none", "Tiling search.", _NO_TRT)
+    l2_limit_for_tiling: int = _off(-1, "L2 bytes for tiling.", _NO_TRT)
+    dla_sram_size: int = _off(1048576, "DLA SRAM bytes.", _NO_DLA)
+    dla_local_dram_size: int = _off(1073741824, "DLA local DRAM bytes.", _NO_DLA)
+    dla_global_dram_size: int = _off(536870912, "DLA global DRAM bytes.", _NO_DLA)
+    device: Device = _on(Device("cpu"), "Device the engines are built for.")
+
+    # -- caching
+    timing_cache_path: str = _on(
+        os.path.join(default_cache_dir(), "timing_cache.bin"), "File of the timing cache."
+    )
+    cache_built_engines: bool = _off(False, "Store built engines.", _NOT_YET)
+    reuse_cached_engines: bool = _off(False, "Look engines up before building.", _NOT_YET)
+    engine_cache_dir: str = _off(
+        os.path.join(default_cache_dir(), "engines"), "Folder of the engine cache.", _NOT_YET
+    )
+    engine_cache_size: int = _off(5368709120, "Size cap in bytes.", _NOT_YET)
+    custom_engine_cache: Any = _off(None, "A BaseEngineCache of the user's own.", _NOT_YET)
+
+    # -- refit
+    immutable_weights: bool = _off(True, "Weights cannot be refitted.", _NOT_YET)
+    refit_identical_engine_weights: bool = _off(False, "Refit with equal weights.", _NOT_YET)
+    strip_engine_weights: bool = _off(False, "Engines without weights.", _NOT_YET)
+
+    # -- memory
+    enable_weight_streaming: bool = _off(False, "Stream weights from the host.", _NO_TRT)
+    offload_module_to_cpu: bool = _off(
+        False, "Move the module to the CPU while building.", "weights are not copied by the build"
+    )
+    lazy_engine_init: bool = _off(False, "Load engines late.", "loading takes no second copy")
+    dynamically_allocate_resources: bool = _off(
+        False, "Allocate activations per call.", "the arena grows to the shapes used"
+    )
+
+    # -- dynamic shapes, devices, debugging
+    assume_dynamic_shape_support: bool = _on(
+        False, "Treat every converter as capable of dynamic shapes."
+    )
+    use_distributed_mode_trace: bool = _off(False, "Trace for distributed use.", _NOT_YET)
+    dryrun: bool | str = _on(
+        False, "Report coverage and engines without building; a string is a path to write it to."
+    )
+    enable_cross_compile_for_windows: bool = _off(False, "Cross-compile.", _NOT_YET)
+
+    def __post_init__(self) -> None:
+        _check_values(self)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Field name to value."""
+        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
+
+
+#: Old names of options, and names without a field: name -> (new name or None, message).
+DEPRECATED: Mapping[str, tuple[str | None, str]] = {
+    "truncate_long_and_double": ("truncate_double", "is now called truncate_double"),
+    "refit": (None, "has no effect: engines are not refittable yet"),
+    "make_refittable": (None, "has no effect: engines are not refittable yet"),
+    "use_python_runtime": (None, "has no effect: there is one runtime"),
+    "enabled_precisions": (None, "has no effect: an engine computes in the types of the module"),
+    "use_explicit_typing": (None, "has no effect: an engine computes in the types of the module"),
+    "debug": (None, "has no effect: use `with torch_tensorrt.logging.debug():`"),
+}
+
+_RANGED = {"min_block_size": (1, None), "optimization_level": (0, 5), "num_avg_timing_iters": (1, None)}
+
+
+def option_names() -> list[str]:
+    """Names of all options."""
+    return [f.name for f in dataclasses.fields(CompilationSettings)]
+
+
+def validate_options(options: Mapping[str, Any], base: CompilationSettings | None = None) -> CompilationSettings:
+    """Settings from user keywords.
+
+    Each option that changes nothing here says so once per process, at WARNING.
+
+    Args:
+        options: Option name to value. A value of None means "not given".
+        base: Settings that ``options`` change; the defaults when None.
+
+    Raises:
+        InvalidOptionError: unknown name (the message has the nearest one), or a bad value.
+    """
+    known = {f.name: f for f in dataclasses.fields(CompilationSettings)}
+    values: dict[str, Any] = {}
+    for given, value in options.items():
+        name: str | None = given
+        if given in DEPRECATED:
+            name, message = DEPRECATED[given]
+            _say_once(f"option '{given}' {message}")
+        elif given not in known:
+            raise InvalidOptionError(_unknown_message(given, list(known)))
+        if name is None or value is None:
+            continue
+        value = _coerce(name, value)
+        option = known[name]
+        if option.metadata["effect"] != EFFECTIVE and value != option.default:
+            _say_once(f"option '{name}' has no effect here: {option.metadata['effect']}")
+        values[name] = value
+    return dataclasses.replace(base or CompilationSettings(), **values)
+
+
+def _unknown_message(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, [*known, *DEPRECATED], n=1, cutoff=0.6)
+    hint = f"; did you mean '{near[0]}'?" if near else "; see CompilationSettings for the list"
+    return f"[settings] unknown compilation option '{name}'{hint}"
+
+
+@functools.cache
+def _say_once(message: str) -> None:
+    logger.warning(message)
+
+
+def _coerce(name: str, value: Any) -> Any:
+    if name == "device":
+        return Device._from(value)
+    if name == "engine_capability":
+        return EngineCapability._from(value)
+    if name == "autocast_low_precision_type":
+        return dtype._from(value).to(torch.dtype)
+    if name.startswith(("torch_executed", "disabled_", "autocast_excluded")):
+        return frozenset([value] if isinstance(value, (str, type)) else value)
+    return value
+
+
+def _check_values(settings: CompilationSettings) -> None:
+    for f in dataclasses.fields(settings):
+        value = getattr(settings, f.name)
+        if isinstance(f.default, bool) and f.name != "dryrun" and not isinstance(value, bool):
+            raise InvalidOptionError(f"[settings] {f.name} is True or False, not {value!r}")
+    for name, (low, high) in _RANGED.items():
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        too_high = high is not None and isinstance(value, int) and value > high
+        if not isinstance(value, int) or isinstance(value, bool) or value < low or too_high:
+            upper = "" if high is None else f" and at most {high}"
+            raise InvalidOptionError(f"[settings] {name} is an integer of at least {low}{upper}, not {value!r}")
+    if not isinstance(settings.dryrun, (bool, str)):
+        raise InvalidOptionError(f"[settings] dryrun is a bool or a path, not {settings.dryrun!r}")
+    if settings.fallback_data_dependent_ops and settings.require_full_compilation:
+        raise InvalidOptionError(
+            "[settings] fallback_data_dependent_ops keeps operators in PyTorch, which "
+            "require_full_compilation forbids; set one of them"
+        )

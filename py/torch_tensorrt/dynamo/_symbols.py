@@ -1,0 +1,158 @@
+"""Symbolic sizes in FX graphs: which inputs carry a symbol, and nodes that compute an expression."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import fx
+
+SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
+
+#: Largest size an axis is assumed to reach when nothing bounds it.
+UNBOUNDED = 2**31 - 1
+
+
+def expr_of(value: Any) -> Any:
+    """The SymPy expression of a symbolic value or size; plain numbers become SymPy numbers."""
+    import sympy
+
+    if isinstance(value, SYMBOLIC):
+        return value.node.expr
+    return sympy.sympify(value)
+
+
+def is_symbolic(value: Any) -> bool:
+    """Whether ``value`` is a symbolic number whose value is not fixed."""
+    return isinstance(value, SYMBOLIC) and bool(value.node.expr.free_symbols)
+
+
+def is_number_node(node: fx.Node) -> bool:
+    """Whether the node's value is a number (symbolic or not) rather than a tensor."""
+    value = node.meta.get("val")
+    return isinstance(value, (*SYMBOLIC, int, float, bool))
+
+
+def free_symbols(value: Any) -> set[Any]:
+    """Symbols in a number, in the shape of a tensor, or in a sequence of these."""
+    if isinstance(value, SYMBOLIC):
+        return set(value.node.expr.free_symbols)
+    if isinstance(value, torch.Tensor):
+        return {s for size in value.shape for s in free_symbols(size)}
+    if isinstance(value, (list, tuple)):
+        return {s for item in value for s in free_symbols(item)}
+    return set()
+
+
+def shape_env_of(nodes: Iterable[fx.Node]) -> Any:
+    """The ShapeEnv of the first symbolic value found, or None for a static graph."""
+    for node in nodes:
+        value = node.meta.get("val")
+        candidates = value if isinstance(value, (list, tuple)) else [value]
+        for item in candidates:
+            sizes = item.shape if isinstance(item, torch.Tensor) else [item]
+            for size in sizes:
+                if isinstance(size, SYMBOLIC):
+                    return size.node.shape_env
+    return None
+
+
+class SymbolBindings:
+    """Where the symbols of a graph can be read, and nodes for expressions over them.
+
+    Nodes are inserted right after the last placeholder, each expression once. Not thread-safe; one
+    object for one graph, made after its placeholders and at least one more node.
+    """
+
+    def __init__(self, graph: fx.Graph) -> None:
+        self._graph = graph
+        self._sources: dict[Any, tuple[fx.Node, int | None]] = {}
+        self._made: dict[Any, Any] = {}
+        placeholders = [node for node in graph.nodes if node.op == "placeholder"]
+        for node in placeholders:
+            self._add_source(node)
+        first = next(iter(graph.nodes))
+        self._point: fx.Node = placeholders[-1].next if placeholders else first
+
+    def _add_source(self, node: fx.Node) -> None:
+        value = node.meta.get("val")
+        if isinstance(value, torch.SymInt) and value.node.expr.is_symbol:
+            self._sources[value.node.expr] = (node, None)
+        elif isinstance(value, torch.Tensor):
+            for axis, size in enumerate(value.shape):
+                if isinstance(size, torch.SymInt) and size.node.expr.is_symbol:
+                    self._sources.setdefault(size.node.expr, (node, axis))
+
+    def known(self, symbols: Iterable[Any]) -> bool:
+        """Whether every symbol can be read from a graph input."""
+        return all(symbol in self._sources for symbol in symbols)
+
+    def node_for(self, value: Any) -> Any:
+        """A node (or a plain number) computing the symbolic number ``value``.
+
+        REQUIRES: ``known(free_symbols(value))``.
+        """
+        from torch.utils._sympy.interp import sympy_interp
+        from torch.utils._sympy.reference import PythonReferenceAnalysis
+
+        expr = expr_of(value)
+        if expr not in self._made:
+            proxies = {s: fx.Proxy(self._symbol_node(s)) for s in expr.free_symbols}
+            last = self._point.prev
+            with self._graph.inserting_before(self._point):
+                made = sympy_interp(PythonReferenceAnalysis, proxies, expr)
+            self._annotate_after(last)
+            self._made[expr] = made.node if isinstance(made, fx.Proxy) else made
+        return self._made[expr]
+
+    def _symbol_node(self, symbol: Any) -> fx.Node:
+        if symbol not in self._made:
+            node, axis = self._sources[symbol]
+            if axis is not None:
+                size = node.meta["val"].shape[axis]
+                with self._graph.inserting_before(self._point):
+                    node = self._graph.call_function(torch.ops.aten.sym_size.int, (node, axis))
+                node.meta["val"] = size
+            self._made[symbol] = node
+        made: fx.Node = self._made[symbol]
+        return made
+
+    def _annotate_after(self, node: fx.Node) -> None:
+        while (node := node.next) is not self._point:
+            values = fx.map_arg(node.args, lambda n: n.meta["val"])
+            node.meta["val"] = node.target(*values)  # type: ignore[operator]
+
+
+def symbol_ranges(
+    symbols: Iterable[Any], shape_env: Any, declared: dict[str, tuple[int, int, int]] | None = None
+) -> dict[str, tuple[int, int, int]]:
+    """Symbol name to ``(min, opt, max)``.
+
+    Declared ranges (of the user's Inputs) win; otherwise the range PyTorch knows is used, where a lower bound
+    of 2 only says that the size was not specialised, so that 1 and 0 are allowed too.
+    """
+    ranges: dict[str, tuple[int, int, int]] = {}
+    for symbol in symbols:
+        name = str(symbol)
+        if declared and name in declared:
+            ranges[name] = declared[name]
+            continue
+        known = shape_env.var_to_range.get(symbol) if shape_env is not None else None
+        low = _as_int(known.lower, 0) if known is not None else 0
+        high = _as_int(known.upper, UNBOUNDED) if known is not None else UNBOUNDED
+        low = 0 if low <= 2 else low
+        ranges[name] = (low, min(max(_hint(symbol, shape_env, low), low), high), high)
+    return ranges
+
+
+def _as_int(bound: Any, otherwise: int) -> int:
+    try:
+        return min(int(bound), UNBOUNDED)
+    except (OverflowError, TypeError, ValueError):
+        return otherwise
+
+
+def _hint(symbol: Any, shape_env: Any, low: int) -> int:
+    hints = getattr(shape_env, "backed_var_to_val", None) or getattr(shape_env, "var_to_val", {})
+    return int(hints.get(symbol, max(low, 1)))

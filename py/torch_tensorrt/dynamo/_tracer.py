@@ -1,0 +1,128 @@
+"""Capture: a module and its declared inputs to an ExportedProgram."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.export import Dim, ExportedProgram
+
+from torch_tensorrt._Device import Device
+from torch_tensorrt._Input import Input
+from torch_tensorrt.dynamo._inputs import (
+    as_argument_tuple,
+    capture_shape,
+    example_values,
+    map_inputs,
+    prepare_inputs,
+)
+
+
+def trace(
+    mod: torch.nn.Module | ExportedProgram,
+    inputs: Any = None,
+    *,
+    arg_inputs: Any = None,
+    kwarg_inputs: Mapping[str, Any] | None = None,
+    device: Any = None,
+    strict: bool = False,
+    **kwargs: Any,
+) -> ExportedProgram:
+    """Export ``mod`` with every axis that an :class:`Input` leaves open as a dynamic dimension.
+
+    Axes with the same ``shared_dims`` name become one dimension; relations between other axes
+    (equal batch sizes, for example) are found by the exporter.
+
+    Args:
+        mod: Module to capture, or a program that is captured already (returned as it is).
+        inputs: Positional inputs (same as ``arg_inputs``).
+        kwarg_inputs: Keyword inputs.
+        device: Device of example tensors; the module's own by default.
+        strict: Passed to ``torch.export.export``.
+        **kwargs: ``dynamic_shapes`` (wins over the ranges of the inputs) and
+            ``prefer_deferred_runtime_asserts_over_guards`` are passed on; other names are ignored.
+
+    Raises:
+        ValueError: both ``inputs`` and ``arg_inputs``, or shared dimensions with different ranges.
+    """
+    if isinstance(mod, ExportedProgram):
+        return mod
+    if inputs is not None and arg_inputs is not None:
+        raise ValueError("[trace] give inputs or arg_inputs, not both: they mean the same")
+    args = prepare_inputs(as_argument_tuple(arg_inputs if arg_inputs is not None else inputs))
+    keywords = prepare_inputs(dict(kwarg_inputs or {}))
+    torch_device = _device_of(mod, device)
+
+    dynamic_shapes = kwargs.get("dynamic_shapes")
+    if dynamic_shapes is None:
+        dynamic_shapes = infer_dynamic_shapes(mod, args, keywords)
+    with torch.no_grad():
+        return torch.export.export(
+            mod,
+            tuple(example_values(args, torch_device)),
+            example_values(keywords, torch_device),
+            dynamic_shapes=dynamic_shapes,
+            strict=strict,
+            prefer_deferred_runtime_asserts_over_guards=bool(
+                kwargs.get("prefer_deferred_runtime_asserts_over_guards", False)
+            ),
+        )
+
+
+def infer_dynamic_shapes(
+    mod: torch.nn.Module, args: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> Any:
+    """``dynamic_shapes`` for ``torch.export`` from trees of Inputs; None when all is static."""
+    shared: dict[str, tuple[tuple[int, int], Any]] = {}
+
+    def dims_of(leaf: Any) -> Any:
+        if not isinstance(leaf, Input):
+            return None
+        return input_dims(leaf, shared) or None
+
+    arg_dims = map_inputs(dims_of, args)
+    keyword_dims = map_inputs(dims_of, dict(keywords))
+    found: list[bool] = []
+    map_inputs(
+        lambda leaf: found.append(isinstance(leaf, Input) and bool(input_dims(leaf, {}))),
+        [list(args), dict(keywords)],
+    )
+    if not any(found):
+        return None
+    return dict(inspect.signature(mod.forward).bind(*arg_dims, **keyword_dims).arguments)
+
+
+def input_dims(spec: Input, shared: dict[str, tuple[tuple[int, int], Any]]) -> dict[int, Any]:
+    """Axis to dimension for the axes of ``spec`` that vary; ``shared`` collects the named ones.
+
+    Raises:
+        ValueError: one shared name with two ranges.
+    """
+    low, _, high = spec.shape_range()
+    sizes = capture_shape(spec)
+    dims: dict[int, Any] = {}
+    for axis, (a, b) in enumerate(zip(low, high, strict=True)):
+        if a == b:
+            continue
+        name = spec.shared_dims.get(axis)
+        if name is None:
+            dims[axis] = Dim.DYNAMIC(min=min(a, sizes[axis]), max=b)
+            continue
+        known = shared.setdefault(name, ((a, b), Dim(name, min=a, max=b)))
+        if known[0] != (a, b):
+            raise ValueError(
+                f"[trace] shared dimension '{name}' has range {known[0]} in one input and {(a, b)} in another"
+            )
+        dims[axis] = known[1]
+    return dims
+
+
+def _device_of(mod: torch.nn.Module, device: Any) -> torch.device:
+    if device is not None:
+        found: torch.device = Device._from(device).to(torch.device)
+        return found
+    for tensor in [*mod.parameters(), *mod.buffers()]:
+        return tensor.device
+    return torch.device("cpu")

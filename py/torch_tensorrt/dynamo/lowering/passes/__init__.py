@@ -1,0 +1,29 @@
+"""Lowering passes, one a file; the lists below are in running order."""
+
+from torch_tensorrt.dynamo.lowering.passes._registry import PassList
+from torch_tensorrt.dynamo.lowering.passes.constant_fold import constant_fold
+from torch_tensorrt.dynamo.lowering.passes.hoist_symbols import hoist_symbols
+from torch_tensorrt.dynamo.lowering.passes.remove_assert_nodes import remove_assert_nodes
+from torch_tensorrt.dynamo.lowering.passes.remove_dead_nodes import remove_dead_nodes
+from torch_tensorrt.dynamo.lowering.passes.remove_detach import remove_detach
+from torch_tensorrt.dynamo.lowering.passes.replace_max_pool_with_indices import (
+    replace_max_pool_with_indices,
+)
+from torch_tensorrt.dynamo.lowering.passes.simplify_slices import simplify_slices
+
+PRE_EXPORT_PASSES = PassList("pre-export", [remove_detach, remove_assert_nodes])
+
+POST_LOWERING_PASSES = PassList(
+    "post-lowering",
+    [
+        remove_assert_nodes,
+        remove_detach,
+        hoist_symbols,
+        constant_fold,
+        replace_max_pool_with_indices,
+        simplify_slices,
+        remove_dead_nodes,
+    ],
+)
+
+__all__ = ["POST_LOWERING_PASSES", "PRE_EXPORT_PASSES", "PassList"]

@@ -1,0 +1,102 @@
+"""Partitioning: verdicts, groups, block sizes, and the cut itself."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from torch import fx
+
+from torch_tensorrt._exceptions import UnsupportedNode, UnsupportedOperatorException
+from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo.partitioning._adjacency_partitioner import adjacency_groups
+from torch_tensorrt.dynamo.partitioning._global_partitioner import global_groups
+from torch_tensorrt.dynamo.partitioning._split import PartitionedGraph, split
+from torch_tensorrt.dynamo.partitioning._support import (
+    NodeSupport,
+    SupportCheck,
+    classify,
+    describe,
+)
+from torch_tensorrt.dynamo.partitioning._units import Unit, counts_as_op, order_units
+
+logger = logging.getLogger("torch_tensorrt")
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The outcome of partitioning one graph.
+
+    Attributes:
+        graph: The cut graph and its engines.
+        left_in_torch: Every operator that runs in PyTorch, with the reason.
+        total_ops: Operators in the whole graph.
+        candidate_sizes: Operator counts of all candidate engines, before ``min_block_size``.
+    """
+
+    graph: PartitionedGraph
+    left_in_torch: list[UnsupportedNode]
+    total_ops: int
+    candidate_sizes: list[int]
+
+    @property
+    def engine_ops(self) -> int:
+        """Operators that run inside engines."""
+        return sum(engine.unit.op_count() for engine in self.graph.engines)
+
+
+def partition(
+    gm: fx.GraphModule, settings: CompilationSettings, support: SupportCheck | None = None
+) -> Partition:
+    """Cut ``gm`` into engines and PyTorch operators as ``settings`` say.
+
+    Args:
+        support: Check to use instead of the converters' own.
+
+    Raises:
+        UnsupportedOperatorException: something stays in PyTorch and ``require_full_compilation`` is set.
+    """
+    verdict = classify(gm, settings, support)
+    refused = [describe(n, r) for n, r in verdict.refused.items() if counts_as_op(n) or n.op == "call_module"]
+    if settings.require_full_compilation:
+        blocking = [d for d in refused if not _is_epilogue(d)]
+        if blocking:
+            raise UnsupportedOperatorException.from_nodes(blocking)
+    find = adjacency_groups if settings.use_fast_partitioner else global_groups
+    groups = find(gm, verdict)
+    candidates = [Unit(group, in_engine=True) for group in groups]
+    kept: list[list[fx.Node]] = []
+    for unit in candidates:
+        reason = _too_small(unit, settings)
+        if reason is None:
+            kept.append(unit.nodes)
+        else:
+            refused.extend(describe(n, reason) for n in unit.nodes if counts_as_op(n))
+    cut = split(gm, order_units(gm, verdict, kept))
+    total = sum(1 for n in gm.graph.nodes if counts_as_op(n) and n not in verdict.neutral)
+    return Partition(cut, refused, total, [unit.op_count() for unit in candidates])
+
+
+def _is_epilogue(left: UnsupportedNode) -> bool:
+    """A write-back of a buffer or input: PyTorch does it after the engine, by design."""
+    return left.op == "aten.copy_.default"
+
+
+def _too_small(unit: Unit, settings: CompilationSettings) -> str | None:
+    if not unit.computes():
+        return None if settings.require_full_compilation else "a block of views only: nothing to compute"
+    if settings.require_full_compilation or unit.op_count() >= settings.min_block_size:
+        return None
+    return (
+        f"its block has {unit.op_count()} operator(s), fewer than min_block_size="
+        f"{settings.min_block_size}"
+    )
+
+
+def get_graph_converter_support(
+    gm: fx.GraphModule, settings: CompilationSettings, support: SupportCheck | None = None
+) -> tuple[int, int]:
+    """``(supported, total)`` operator counts of ``gm``."""
+    verdict: NodeSupport = classify(gm, settings, support)
+    nodes = [n for n in gm.graph.nodes if counts_as_op(n) and n not in verdict.neutral]
+    return sum(1 for n in nodes if n in verdict.supported), len(nodes)

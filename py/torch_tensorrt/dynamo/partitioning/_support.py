@@ -1,0 +1,180 @@
+"""Which nodes can run in an engine, and for every other node: why not."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import fx
+
+from torch_tensorrt._exceptions import UnsupportedNode
+from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo._symbols import SYMBOLIC
+
+#: None when the node can be converted, else the reason why not.
+SupportCheck = Callable[[fx.Node, CompilationSettings], str | None]
+
+
+@dataclass(frozen=True)
+class NodeSupport:
+    """Verdict on every computing node of a graph.
+
+    Attributes:
+        supported: Nodes that can run in an engine.
+        refused: Node to reason, for the others.
+        neutral: Nodes that compute sizes or hold constants; they belong wherever they are needed.
+    """
+
+    supported: set[fx.Node] = field(default_factory=set)
+    refused: dict[fx.Node, str] = field(default_factory=dict)
+    neutral: set[fx.Node] = field(default_factory=set)
+
+
+def converter_support(node: fx.Node, settings: CompilationSettings) -> str | None:
+    """The converters' own check."""
+    from torch_tensorrt.dynamo.conversion import node_support
+
+    reason: str | None = node_support(node, settings)
+    return reason
+
+
+def classify(
+    gm: fx.GraphModule, settings: CompilationSettings, support: SupportCheck | None = None
+) -> NodeSupport:
+    """Check every node of ``gm``. A ``getitem`` shares the verdict of its source."""
+    check = support or converter_support
+    verdict = NodeSupport()
+    names = {str(op) for op in settings.torch_executed_ops}
+    for node in gm.graph.nodes:
+        if node.op in ("placeholder", "output", "get_attr") or _is_size(node, verdict):
+            verdict.neutral.add(node)
+            continue
+        source = node.args[0] if node.target is operator.getitem else None
+        if isinstance(source, fx.Node) and source in verdict.supported:
+            verdict.supported.add(node)
+            continue
+        if isinstance(source, fx.Node) and source in verdict.refused:
+            verdict.refused[node] = f"result of {source.name}, which stays in PyTorch"
+            continue
+        reason = _refusal(node, settings, names) or check(node, settings)
+        if reason is None:
+            verdict.supported.add(node)
+        else:
+            verdict.refused[node] = reason
+    return verdict
+
+
+def _is_size(node: fx.Node, verdict: NodeSupport) -> bool:
+    if not isinstance(node.meta.get("val"), (*SYMBOLIC, int, float, bool)):
+        return False
+    if any(user.op == "output" for user in node.users) and not node.all_input_nodes:
+        return True
+    return all(source in verdict.neutral for source in node.all_input_nodes)
+
+
+def _refusal(
+    node: fx.Node, settings: CompilationSettings, executed_in_torch: Collection[str]
+) -> str | None:
+    if node.op != "call_function":
+        return f"a {node.op} node is not an operator"
+    if executed_in_torch and op_names(node.target) & set(executed_in_torch):
+        return "listed in torch_executed_ops"
+    module = _excluded_module(node, settings.torch_executed_modules)
+    if module is not None:
+        return f"inside module {module}, listed in torch_executed_modules"
+    schema = getattr(node.target, "_schema", None)
+    if schema is not None and schema.is_mutable:
+        return "writes to one of its inputs"
+    if settings.fallback_data_dependent_ops and _is_data_dependent(node):
+        return "its output shape depends on data, and fallback_data_dependent_ops is set"
+    return None
+
+
+def op_names(target: Any) -> set[str]:
+    """The spellings by which users name an operator: ``torch.ops.aten.add.Tensor``,
+    ``aten.add.Tensor``, ``aten.add``, ``aten::add``, ``torch.ops.aten.add``, ``add``."""
+    if not isinstance(target, torch._ops.OpOverload):
+        name = getattr(target, "__name__", str(target))
+        return {name, f"_operator.{name}", f"operator.{name}", str(target)}
+    namespace, _, packet = target._schema.name.partition("::")
+    overload = target._overloadname
+    short, full = f"{namespace}.{packet}", f"{namespace}.{packet}.{overload}"
+    return {
+        full,
+        f"torch.ops.{full}",
+        short,
+        f"torch.ops.{short}",
+        f"{namespace}::{packet}",
+        f"{namespace}::{packet}.{overload}",
+        packet,
+        str(target),
+        str(target.overloadpacket),
+    }
+
+
+def _excluded_module(node: fx.Node, modules: Collection[Any]) -> str | None:
+    if not modules:
+        return None
+    stack = node.meta.get("nn_module_stack") or {}
+    for path, kind in stack.values():
+        name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
+        clean = path.replace("L['self'].", "").replace("_modules.", "").removeprefix("self.")
+        for wanted in modules:
+            if isinstance(wanted, type):
+                if name == f"{wanted.__module__}.{wanted.__qualname__}":
+                    return f"{clean or 'self'} ({name})"
+            elif wanted in (name, name.rsplit(".", 1)[-1], path, clean):
+                return f"{clean or 'self'} ({name})"
+    return None
+
+
+def _is_data_dependent(node: fx.Node) -> bool:
+    tags = getattr(node.target, "tags", ())
+    return torch.Tag.dynamic_output_shape in tags or torch.Tag.data_dependent_output in tags
+
+
+def describe(node: fx.Node, reason: str) -> UnsupportedNode:
+    """``node`` as a report entry."""
+    inputs = ", ".join(shape_text(n.meta.get("val")) for n in node.all_input_nodes)
+    return UnsupportedNode(
+        node=node.name,
+        op=op_text(node.target),
+        shapes=f"({inputs}) -> {shape_text(node.meta.get('val'))}",
+        reason=reason,
+        source=source_line(node),
+    )
+
+
+def op_text(target: Any) -> str:
+    """Qualified operator name for messages."""
+    if isinstance(target, torch._ops.OpOverload):
+        return str(target)
+    return getattr(target, "__name__", str(target))
+
+
+def shape_text(value: Any) -> str:
+    """``float32[2, s0]`` for a tensor, the number for a size."""
+    if isinstance(value, torch.Tensor):
+        sizes = ", ".join(str(size) for size in value.shape)
+        return f"{str(value.dtype).removeprefix('torch.')}[{sizes}]"
+    if isinstance(value, (list, tuple)):
+        return f"({', '.join(shape_text(v) for v in value)})"
+    return str(value)
+
+
+def source_line(node: fx.Node) -> str:
+    """``file:line in function: code`` of the innermost user line recorded for the node."""
+    trace = node.meta.get("stack_trace") or node.stack_trace
+    if not trace:
+        return ""
+    lines = [line.strip() for line in trace.strip().splitlines()]
+    for index in range(len(lines) - 1, -1, -1):
+        if lines[index].startswith("File "):
+            code = lines[index + 1] if index + 1 < len(lines) else ""
+            where = lines[index].removeprefix("File ").replace('"', "").replace(", line ", ":")
+            function = where.replace(", in ", " in ")
+            return f"{function}: {code}" if code else function
+    return ""

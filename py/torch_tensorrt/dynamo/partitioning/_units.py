@@ -1,0 +1,156 @@
+"""The result of partitioning: units in an order in which they can run."""
+
+from __future__ import annotations
+
+import heapq
+import operator
+from collections.abc import Container
+from dataclasses import dataclass, field
+
+import torch
+from torch import fx
+
+from torch_tensorrt.dynamo.partitioning._support import NodeSupport
+
+_VIEWS = frozenset(
+    getattr(torch.ops.aten, name)
+    for name in (
+        "view reshape _unsafe_view permute transpose t unsqueeze squeeze expand slice select "
+        "split split_with_sizes alias detach unbind flatten narrow"
+    ).split()
+)
+
+
+@dataclass
+class Unit:
+    """Nodes that run together: inside one engine, or (one node) in PyTorch."""
+
+    nodes: list[fx.Node] = field(default_factory=list)
+    in_engine: bool = False
+
+    def op_count(self) -> int:
+        """Operators in the unit; ``getitem`` is not one."""
+        return sum(1 for node in self.nodes if counts_as_op(node))
+
+    def computes(self) -> bool:
+        """Whether anything but views is in the unit."""
+        return any(
+            counts_as_op(node) and getattr(node.target, "overloadpacket", None) not in _VIEWS
+            for node in self.nodes
+        )
+
+
+def counts_as_op(node: fx.Node) -> bool:
+    """Whether the node counts in coverage figures and block sizes."""
+    return node.op == "call_function" and node.target is not operator.getitem
+
+
+def order_units(gm: fx.GraphModule, verdict: NodeSupport, groups: list[list[fx.Node]]) -> list[Unit]:
+    """Units in a runnable order: the groups as engines, every other computing node by itself.
+
+    Operators with side effects (writes, random numbers) keep their order among each other, and a write
+    comes after everything that read the old value.
+
+    REQUIRES: no path leaves a group and comes back to it.
+    """
+    unit_of: dict[fx.Node, Unit] = {}
+    units: list[Unit] = []
+    for group in groups:
+        unit = Unit(list(group), in_engine=True)
+        units.append(unit)
+        unit_of.update((node, unit) for node in group)
+    for node in gm.graph.nodes:
+        if node not in unit_of and node not in verdict.neutral:
+            unit_of[node] = Unit([node])
+            units.append(unit_of[node])
+    position = {node: index for index, node in enumerate(gm.graph.nodes)}
+    first = {id(unit): min(position[node] for node in unit.nodes) for unit in units}
+    return _kahn(units, _edges(gm, unit_of), first)
+
+
+def _edges(gm: fx.GraphModule, unit_of: dict[fx.Node, Unit]) -> dict[int, dict[int, Unit]]:
+    """Unit id -> units that must run after it."""
+    after: dict[int, dict[int, Unit]] = {id(unit): {} for unit in unit_of.values()}
+
+    def add(before: Unit, later: Unit) -> None:
+        if before is not later:
+            after[id(before)][id(later)] = later
+
+    last_effect: Unit | None = None
+    readers: dict[fx.Node, list[Unit]] = {}
+    for node in gm.graph.nodes:
+        unit = unit_of.get(node)
+        if unit is None:
+            continue
+        for source in reached_sources(node, unit_of):
+            if source in unit_of:
+                add(unit_of[source], unit)
+            readers.setdefault(source, []).append(unit)
+        if not has_effect(node):
+            continue
+        if last_effect is not None:
+            add(last_effect, unit)
+        last_effect = unit
+        for written in written_nodes(node):
+            for reader in readers.get(written, []):
+                add(reader, unit)
+    return after
+
+
+def reached_sources(node: fx.Node, unit_of: Container[fx.Node]) -> set[fx.Node]:
+    """Input nodes of ``node``, looking through size computations."""
+    found: set[fx.Node] = set()
+    pending = list(node.all_input_nodes)
+    while pending:
+        source = pending.pop()
+        if source in found:
+            continue
+        found.add(source)
+        if source not in unit_of:
+            pending.extend(source.all_input_nodes)
+    return found
+
+
+def has_effect(node: fx.Node) -> bool:
+    """Whether the order of this node against others of its kind can be observed."""
+    if not isinstance(node.target, torch._ops.OpOverload):
+        return node.op == "call_module"
+    random = torch.Tag.nondeterministic_seeded in node.target.tags
+    return bool(node.target._schema.is_mutable) or random or node.is_impure()
+
+
+def written_nodes(node: fx.Node) -> list[fx.Node]:
+    """Inputs that the node writes to."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None or not schema.is_mutable:
+        return []
+    return [
+        value
+        for value, argument in zip(node.args, schema.arguments, strict=False)
+        if isinstance(value, fx.Node)
+        and argument.alias_info is not None
+        and argument.alias_info.is_write
+    ]
+
+
+def _kahn(
+    units: list[Unit], after: dict[int, dict[int, Unit]], first: dict[int, int]
+) -> list[Unit]:
+    waiting = {id(unit): 0 for unit in units}
+    for followers in after.values():
+        for key in followers:
+            waiting[key] += 1
+    by_id = {id(unit): unit for unit in units}
+    ready = [(first[key], key) for key, count in waiting.items() if count == 0]
+    heapq.heapify(ready)
+    ordered: list[Unit] = []
+    while ready:
+        _, key = heapq.heappop(ready)
+        ordered.append(by_id[key])
+        for follower in after[key]:
+            waiting[follower] -= 1
+            if waiting[follower] == 0:
+                heapq.heappush(ready, (first[follower], follower))
+    if len(ordered) != len(units):
+        raise RuntimeError("[partition] units depend on each other in a cycle")
+    return ordered
