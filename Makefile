@@ -28,12 +28,12 @@ $(BIN)/python:
 
 # torch's CPU wheel is asked for where pip looks by default (a mirror may have it), then on
 # PyTorch's index. The .pth file makes py/ importable, so that `make build` is all a change needs.
-$(VENV)/.installed: requirements.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt | $(BIN)/python
 	@echo "installing the pinned wheels into $(VENV)"
 	@$(BIN)/python -c 'import torch; assert torch.__version__.startswith("2.13.0")' 2>/dev/null \
 	  || $(PIP) install "$(TORCH)" 2>/dev/null \
 	  || $(PIP) install --extra-index-url $(TORCH_INDEX) "$(TORCH)"
-	@$(PIP) install -r requirements-dev.txt
+	@$(PIP) install -c constraints.txt -r requirements-dev.txt
 	@$(BIN)/python -c 'import pathlib, sysconfig; \
 	  pathlib.Path(sysconfig.get_path("purelib"), "torch_tensorrt_dev.pth") \
 	  .write_text("$(CURDIR)/py\n")'
@@ -84,7 +84,7 @@ wheel: venv ## a wheel in dist/
 	@$(RUN) pip wheel --no-build-isolation --no-deps -w dist .
 
 docs: build ## HTML in build/docs
-	@$(PIP) install -r requirements-docs.txt
+	@$(PIP) install -c constraints.txt -r requirements-docs.txt
 	@$(RUN) python -m sphinx -W -q -b html docsrc build/docs
 	@echo "build/docs/index.html"
 
