@@ -5,8 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/ir/layer_table.h"
@@ -71,6 +73,11 @@ struct Symbol {
   int64_t max = INT64_MAX;
 };
 
+struct TensorType {
+  DataType dtype = DataType::kFloat32;
+  SymDims dims;
+};
+
 class Network {
  public:
   Network() = default;
@@ -98,6 +105,7 @@ class Network {
   const Tensor& tensor(TensorId id) const { return tensors_[static_cast<size_t>(id)]; }
   // Null when the layer was erased.
   const Layer* layer(LayerId id) const { return layers_[static_cast<size_t>(id)].get(); }
+  // For attributes, names and weights; inputs change only through the methods below, which keep the lists of readers.
   Layer* mutable_layer(LayerId id) { return layers_[static_cast<size_t>(id)].get(); }
   // The layer that makes `tensor`, or null for a network input.
   const Layer* producer(TensorId tensor) const;
@@ -123,6 +131,11 @@ class Network {
   // Every reader of `from`, and every output mark, takes `to`. Dtype and dims must agree (Internal otherwise).
   Status ReplaceAllUses(TensorId from, TensorId to);
   void ReplaceInput(LayerId layer, size_t index, TensorId to);
+  // New inputs for the layer; the caller keeps the layer's outputs true (see Verify).
+  void SetInputs(LayerId layer, std::vector<TensorId> inputs);
+  // Checks the outputs anew after inputs or attributes changed: the types must be those of the old
+  // outputs up to dims that cannot be told apart (Internal otherwise).
+  Status Reinfer(LayerId layer);
   // REQUIRES: no output of the layer is used.
   void EraseLayer(LayerId layer);
   // Removes layers none of whose outputs is used, until none is left. Returns how many.
@@ -139,12 +152,21 @@ class Network {
   static Result<Network> Parse(std::string_view text);
 
  private:
-  Tensor& NewTensor(std::string name, DataType dtype, SymDims dims);
-  std::string UniqueName(std::string name);
+  TensorId NewTensor(const std::string& name, DataType dtype, SymDims dims);
+  std::string UniqueName(const std::string& name);
+  Layer* NewLayer(LayerKind kind, std::vector<TensorId> inputs, Attributes attrs,
+                  const std::string& name, std::string source);
+  Result<std::vector<TensorType>> InferLayer(const Layer& layer) const;
+  Status VerifyLayer(const Layer& layer) const;
+  Status VerifyUses() const;
+  void AddUse(TensorId tensor, LayerId layer);
+  void DropUse(TensorId tensor, LayerId layer);
 
   std::vector<Tensor> tensors_;
   std::vector<std::unique_ptr<Layer>> layers_;
   std::vector<LayerId> order_;
+  std::vector<int> position_;                // by layer id: increases along order_ (with gaps)
+  std::vector<std::vector<LayerId>> users_;  // by tensor id: one entry per read
   std::vector<TensorId> inputs_;
   std::vector<TensorId> outputs_;
   std::vector<std::string> output_names_;
@@ -153,16 +175,17 @@ class Network {
 };
 
 // What a layer's outputs are, from its inputs and attributes (the table's dtype and shape rules).
-struct TensorType {
-  DataType dtype = DataType::kFloat32;
-  SymDims dims;
-};
-// InvalidArgument/Unsupported with "[Kind] reason: values".
+// InvalidArgument/Unsupported with "[Kind] reason: values". REQUIRES: kind is not kConstant.
 Result<std::vector<TensorType>> InferOutputs(LayerKind kind, const std::vector<TensorType>& inputs,
                                              const Attributes& attrs);
 // Checks attribute names and types against the table.
 Status CheckAttributes(LayerKind kind, const Attributes& attrs);
 // NumPy/PyTorch broadcasting. Dims that cannot be proven equal are taken as equal when neither is 1 (capture guards them).
 Result<SymDims> BroadcastDims(const SymDims& a, const SymDims& b);
+// False when the two are different constants; anything else may be equal at run time.
+bool MayEqual(const SymInt& a, const SymInt& b);
+bool MayEqual(const SymDims& a, const SymDims& b);
+// "f32[2, s0]".
+std::string ToString(const TensorType& type);
 
 }  // namespace torch_tensorrt::core::ir

@@ -128,8 +128,7 @@ Status VerifyLeaf(const Program& program, size_t i) {
     if (instr.index < 0 || static_cast<size_t>(instr.index) >= program.inputs.size()) {
       return BadInstr(i, "input ", instr.index, " of ", program.inputs.size());
     }
-    const DataType expected =
-        RegisterType(program.inputs[static_cast<size_t>(instr.index)].dtype);
+    const DataType expected = RegisterType(program.inputs[static_cast<size_t>(instr.index)].dtype);
     if (instr.type != expected) return BadInstr(i, "a load must have its input's register type");
   }
   if (instr.kind == InstrKind::kIota) {

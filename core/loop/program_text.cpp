@@ -2,7 +2,8 @@
 //   loop <rank>
 //   in <dtype> [acc] [<tensor dim or -1>, ...]
 //   out <dtype> [row]
-//   %<i> = <dtype> load <input> | const <value> | iota <dim> | <Op> %<a>.. [p0=<v>] [p1=<v>] | reduce.<kind> %<a>
+//   %<i> = <dtype> load <input> | const <value> | iota <dim> | <Op> %<a>.. [p0=<v>] [p1=<v>] |
+//   reduce.<kind> %<a>
 //          | store <output> %<a> | storerow <output> %<a>
 #include <algorithm>
 #include <charconv>
