@@ -13,7 +13,7 @@ author = "the torch_tensorrt engine authors"
 copyright = f"2026, {author}"
 release = "0.1.0"
 
-extensions = ["settings_table"]
+extensions = ["settings_table", "tag_table"]
 exclude_patterns = ["_ext", "performance_table.rst"]
 html_theme = "alabaster"
 html_theme_options = {"page_width": "1100px", "fixed_sidebar": True}
