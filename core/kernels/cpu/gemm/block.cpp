@@ -1,0 +1,237 @@
+#include "core/kernels/cpu/gemm/block.h"
+
+#include <algorithm>
+
+#include "core/kernels/cpu/gemm/pack.h"
+#include "core/kernels/cpu/gemm/select.h"
+#include "core/util/parallel.h"
+
+namespace torch_tensorrt::core::kernels {
+namespace {
+
+constexpr int64_t kMaxBlockRows = 144;  // rows of A kept in L2 while the panels pass by
+constexpr int64_t kMaxBlockPanels = 16;
+constexpr int64_t kSliceBytes = 20 << 10;      // of the panels a tile multiplies with: stays in L1
+constexpr int64_t kMaxRowScratch = 384 << 10;  // of a block's converted rows: stays in L2
+constexpr double kMinTaskWork = 96.0 * 1024;   // multiply-adds that pay for a thread
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+size_t Align64(int64_t bytes) { return static_cast<size_t>((bytes + 63) / 64 * 64); }
+
+// The i-th of `parts` nearly equal parts of [0, total).
+struct Range {
+  int64_t begin;
+  int64_t end;
+};
+Range PartOf(int64_t total, int64_t parts, int64_t i) {
+  const int64_t base = total / parts;
+  const int64_t rest = total % parts;
+  const int64_t begin = i * base + std::min(i, rest);
+  return {begin, begin + base + (i < rest ? 1 : 0)};
+}
+
+const MicroFamily& FamilyOf(const ProductShape& shape) {
+  const GemmMicroTable& micro = GemmMicro();
+  if (shape.b_dtype == DataType::kFloat16) return micro.f16;
+  if (shape.b_dtype == DataType::kBFloat16) return shape.a_is_bf16 ? micro.bf16_bf16 : micro.bf16;
+  return micro.f32;
+}
+
+// Cost of one task, in multiply-adds of a full tile: the arithmetic of whole tiles plus the
+// operands' way into cache.
+double TaskCost(const ProductPlan& plan, int64_t row_tasks, int64_t column_tasks) {
+  const ProductShape& shape = plan.shape;
+  const MicroFamily& family = *plan.family;
+  const double k = static_cast<double>(shape.taps * shape.run);
+  const int64_t rows = CeilDiv(shape.rows, row_tasks);
+  const int64_t units = CeilDiv(PanelCount(shape.columns), family.max_panels);
+  const double columns =
+      static_cast<double>(CeilDiv(units, column_tasks) * family.max_panels) * kPanelColumns;
+  const double tile_rows = static_cast<double>(std::max<int64_t>(rows, 2));
+  return k * (tile_rows * columns + 2.0 * columns + 0.5 * static_cast<double>(rows));
+}
+
+void ChooseTasks(ProductPlan* plan, int threads) {
+  const ProductShape& shape = plan->shape;
+  const double work = static_cast<double>(shape.rows) * static_cast<double>(shape.columns) *
+                      static_cast<double>(shape.taps * shape.run);
+  const int64_t wanted = std::clamp<int64_t>(static_cast<int64_t>(work / kMinTaskWork), 1, threads);
+  const int64_t units = CeilDiv(PanelCount(shape.columns), plan->family->max_panels);
+  double best = 0;
+  for (int64_t rows = 1; rows <= wanted; ++rows) {
+    const int64_t columns = std::min(wanted / rows, units);
+    if (rows > shape.rows) break;
+    const double cost = TaskCost(*plan, rows, columns);
+    if (rows == 1 || cost < best) {
+      best = cost;
+      plan->row_tasks = rows;
+      plan->column_tasks = columns;
+    }
+  }
+}
+
+void ChooseBlocks(ProductPlan* plan) {
+  const ProductShape& shape = plan->shape;
+  const int64_t task_rows = CeilDiv(shape.rows, plan->row_tasks);
+  int64_t limit = kMaxBlockRows;
+  if (shape.scratch_per_row > 0) {
+    limit = std::clamp<int64_t>(kMaxRowScratch / shape.scratch_per_row, 2 * plan->family->max_rows,
+                                limit);
+  }
+  plan->block_rows = CeilDiv(task_rows, CeilDiv(task_rows, limit));
+  const int64_t task_panels =
+      CeilDiv(PanelCount(shape.columns), plan->column_tasks * plan->family->max_panels) *
+      plan->family->max_panels;
+  plan->block_panels = std::min(task_panels, kMaxBlockPanels);
+  plan->k_block = shape.run;
+  plan->tap_block = shape.taps;
+  // Panels that only one or two tiles read stream past: cutting k would gain nothing.
+  if (plan->block_rows <= 2 * plan->family->max_rows) return;
+  const int64_t k_bytes = plan->family->max_panels * kPanelColumns * 4;
+  const int64_t k_limit = kSliceBytes / k_bytes;
+  if (shape.run > k_limit) {
+    plan->tap_block = 1;
+    plan->k_block = CeilDiv(CeilDiv(shape.run, CeilDiv(shape.run, k_limit)), 4) * 4;
+  } else if (shape.run > 0) {
+    plan->tap_block = std::max<int64_t>(1, k_limit / shape.run);
+    plan->tap_block = CeilDiv(shape.taps, CeilDiv(shape.taps, plan->tap_block));
+  }
+}
+
+// One task at work: its scratch and the block it is at.
+class TaskRunner {
+ public:
+  TaskRunner(const ProductPlan& plan, const ProductArgs& args, std::byte* scratch)
+      : plan_(plan),
+        args_(args),
+        pointers_(reinterpret_cast<const void**>(scratch)),
+        row_scratch_(scratch + plan.pointer_bytes),
+        block_(reinterpret_cast<float*>(scratch + plan.pointer_bytes + plan.row_bytes)) {}
+
+  void Run(Range rows, Range panels) {
+    const int64_t row_blocks = CeilDiv(rows.end - rows.begin, plan_.block_rows);
+    const int64_t panel_blocks = CeilDiv(panels.end - panels.begin, plan_.block_panels);
+    for (int64_t i = 0; i < row_blocks; ++i) {
+      const Range r = PartOf(rows.end - rows.begin, row_blocks, i);
+      row_ = rows.begin + r.begin;
+      row_count_ = r.end - r.begin;
+      args_.a->Locate(row_, row_count_, pointers_, row_count_, row_scratch_);
+      for (int64_t j = 0; j < panel_blocks; ++j) {
+        const int64_t begin = panels.begin + j * plan_.block_panels;
+        RunBlock({begin, std::min(begin + plan_.block_panels, panels.end)});
+      }
+    }
+  }
+
+ private:
+  void RunBlock(Range panels) {
+    const int64_t column = panels.begin * kPanelColumns;
+    const int64_t columns = std::min(panels.end * kPanelColumns, plan_.shape.columns) - column;
+    const bool in_place = plan_.shape.in_place;
+    float* c = in_place ? args_.c + row_ * args_.c_stride + column : block_;
+    const int64_t stride = in_place ? args_.c_stride : plan_.block_panels * kPanelColumns;
+    const int64_t run = plan_.shape.run;
+    for (int64_t tap = 0; tap < plan_.shape.taps; tap += plan_.tap_block) {
+      MicroArgs micro;
+      micro.taps = std::min(plan_.tap_block, plan_.shape.taps - tap);
+      micro.rows = pointers_ + tap * row_count_;
+      micro.row_stride = row_count_;
+      // One pass even when k is empty: the block is then the bias, or zero.
+      for (int64_t k = 0; k == 0 || k < run; k += std::max<int64_t>(plan_.k_block, 1)) {
+        micro.offset = k;
+        micro.run = std::min(plan_.k_block, run - k);
+        micro.accumulate = tap > 0 || k > 0;
+        micro.bias = micro.accumulate ? nullptr : args_.bias;
+        RunSlice(micro, panels, SliceOffset(tap, k), c, stride);
+      }
+    }
+    if (args_.sink != nullptr) args_.sink->Store(c, stride, row_, row_count_, column, columns);
+  }
+
+  // Bytes from the start of a panel to its values for (tap, k). REQUIRES: k even.
+  int64_t SliceOffset(int64_t tap, int64_t k) const {
+    const DataType dtype = plan_.shape.b_dtype;
+    return PanelBytes(dtype, tap, plan_.shape.run) + PanelBytes(dtype, 1, k);
+  }
+
+  // All tiles of one block for one range of k.
+  void RunSlice(MicroArgs micro, Range panels, int64_t offset, float* c, int64_t stride) {
+    const MicroFamily& family = *plan_.family;
+    const float* bias = micro.bias;
+    const int64_t tiles = CeilDiv(row_count_, family.max_rows);
+    const int64_t tile_rows = row_count_ / tiles;
+    const int64_t longer = row_count_ % tiles;
+    const void* const* rows = micro.rows;
+    micro.b_panel = plan_.panel_bytes;
+    micro.c_stride = stride;
+    for (int64_t p = panels.begin; p < panels.end; p += family.max_panels) {
+      const int64_t count = std::min<int64_t>(family.max_panels, panels.end - p);
+      const int64_t column = p * kPanelColumns;
+      micro.b = static_cast<const char*>(args_.b) + p * plan_.panel_bytes + offset;
+      micro.columns = std::min(count * kPanelColumns, plan_.shape.columns - column);
+      micro.bias = bias == nullptr ? nullptr : bias + column;
+      micro.c = c + (p - panels.begin) * kPanelColumns;
+      micro.rows = rows;
+      for (int64_t t = 0; t < tiles; ++t) {
+        const int64_t n = tile_rows + (t < longer ? 1 : 0);
+        family.kernels[count - 1][n - 1](micro);
+        micro.rows += n;
+        micro.c += n * stride;
+      }
+    }
+  }
+
+  const ProductPlan& plan_;
+  const ProductArgs& args_;
+  const void** pointers_;
+  std::byte* row_scratch_;
+  float* block_;
+  int64_t row_ = 0;
+  int64_t row_count_ = 0;
+};
+
+}  // namespace
+
+bool ProductTakesBf16Rows(DataType b_dtype) {
+  return b_dtype == DataType::kBFloat16 && GemmMicro().bf16_bf16.max_rows > 0;
+}
+
+ProductPlan PlanProduct(const ProductShape& shape, int threads) {
+  ProductPlan plan;
+  plan.shape = shape;
+  plan.family = &FamilyOf(shape);
+  plan.panel_bytes = PanelBytes(shape.b_dtype, shape.taps, shape.run);
+  if (shape.rows <= 0 || shape.columns <= 0) {
+    plan.row_tasks = 0;
+    return plan;
+  }
+  ChooseTasks(&plan, threads);
+  ChooseBlocks(&plan);
+  plan.pointer_bytes = Align64(shape.taps * plan.block_rows * static_cast<int64_t>(sizeof(void*)));
+  plan.row_bytes = Align64(plan.block_rows * shape.scratch_per_row);
+  const int64_t block =
+      shape.in_place ? 0 : plan.block_rows * plan.block_panels * kPanelColumns * 4;
+  plan.task_bytes = plan.pointer_bytes + plan.row_bytes + Align64(block);
+  return plan;
+}
+
+void RunProductTask(const ProductPlan& plan, const ProductArgs& args, int64_t task,
+                    std::byte* scratch) {
+  const int64_t max_panels = plan.family->max_panels;
+  const int64_t panel_count = PanelCount(plan.shape.columns);
+  const Range rows = PartOf(plan.shape.rows, plan.row_tasks, task / plan.column_tasks);
+  const Range units =
+      PartOf(CeilDiv(panel_count, max_panels), plan.column_tasks, task % plan.column_tasks);
+  const Range panels{units.begin * max_panels, std::min(units.end * max_panels, panel_count)};
+  TaskRunner(plan, args, scratch).Run(rows, panels);
+}
+
+void RunProduct(const ProductPlan& plan, const ProductArgs& args) {
+  ParallelFor(plan.tasks(), 1, [&](int64_t begin, int64_t end, int /*thread*/) {
+    for (int64_t task = begin; task < end; ++task) {
+      RunProductTask(plan, args, task, args.scratch + static_cast<size_t>(task) * plan.task_bytes);
+    }
+  });
+}
+
+}  // namespace torch_tensorrt::core::kernels

@@ -1,0 +1,337 @@
+#include "core/kernels/cpu/gemm/micro.h"
+
+#include "core/kernels/cpu/gemm/vec.h"
+
+namespace torch_tensorrt::core::kernels::TORCHTRT_ISA {
+namespace {
+
+inline constexpr int kVecsPerPanel = kPanelColumns / kLanes;
+
+// How a panel is stored and loaded. A step is the number of k values that lie together.
+struct PanelF32 {
+  static constexpr int kStep = 1;
+  static constexpr int64_t kStepBytes = kPanelColumns * 4;
+  template <int kWhich>
+  static Vec Get(const char* b, int vec) {
+    return Load(reinterpret_cast<const float*>(b) + vec * kLanes);
+  }
+};
+struct PanelF16 {
+  static constexpr int kStep = 1;
+  static constexpr int64_t kStepBytes = kPanelColumns * 2;
+  template <int kWhich>
+  static Vec Get(const char* b, int vec) {
+    return LoadF16(reinterpret_cast<const uint16_t*>(b) + vec * kLanes);
+  }
+};
+struct PanelBf16 {
+  static constexpr int kStep = 2;
+  static constexpr int64_t kStepBytes = kPanelColumns * 4;
+  template <int kWhich>
+  static Vec Get(const char* b, int vec) {
+    const uint16_t* pair = reinterpret_cast<const uint16_t*>(b) + vec * kLanes * 2;
+    return kWhich == 0 ? LoadPairEven(pair) : LoadPairOdd(pair);
+  }
+};
+
+// Emits nothing; holds the accumulators of a row in registers and its instructions in place. Left
+// alone, GCC mixes the rows of several k and spills accumulators in the largest tiles.
+template <int kVecs>
+inline __attribute__((always_inline)) void KeepRow(Vec (&acc)[kVecs]) {
+#if defined(TORCHTRT_GEMM_AVX512)
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) asm volatile("" : "+v"(acc[v]));
+#else
+  (void)acc;
+#endif
+}
+
+// One k value of one step: acc += a[row][k] * b[k][column].
+template <typename Panel, int kRows, int kPanels, int kWhich>
+inline __attribute__((always_inline)) void MultiplyOne(const float* const (&a)[kRows], int64_t k,
+                                                       const char* b, int64_t b_panel,
+                                                       Vec (&acc)[kRows][kPanels * kVecsPerPanel]) {
+  constexpr int kVecs = kPanels * kVecsPerPanel;
+  // Keeps the compiler from hoisting the loads of several k at once, which would spill
+  // accumulators.
+  asm volatile("" ::: "memory");
+  Vec values[kVecs];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) {
+    values[v] = Panel::template Get<kWhich>(b + (v / kVecsPerPanel) * b_panel, v % kVecsPerPanel);
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    const Vec x = Set1(a[i][k]);
+#pragma GCC unroll 8
+    for (int v = 0; v < kVecs; ++v) acc[i][v] = Fma(x, values[v], acc[i][v]);
+    KeepRow(acc[i]);
+  }
+}
+
+template <int kRows, int kVecs>
+inline __attribute__((always_inline)) void StoreTile(const MicroArgs& args,
+                                                     Vec (&acc)[kRows][kVecs]) {
+  const bool full = args.columns == kVecs * kLanes;
+#pragma GCC unroll 8
+  for (int v = 0; v < kVecs; ++v) {
+    const int64_t left = args.columns - v * kLanes;
+    if (left <= 0) return;
+    const bool whole = full || left >= kLanes;
+    Vec bias = Zero();
+    if (args.bias != nullptr) {
+      const float* p = args.bias + v * kLanes;
+      bias = whole ? Load(p) : LoadTail(p, left);
+    }
+    float* c = args.c + v * kLanes;
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i, c += args.c_stride) {
+      Vec value = Add(acc[i][v], bias);
+      if (args.accumulate) value = Add(value, whole ? Load(c) : LoadTail(c, left));
+      if (whole) {
+        Store(c, value);
+      } else {
+        StoreTail(c, value, left);
+      }
+    }
+  }
+}
+
+// Small tiles keep several partial sums per element, enough to cover the latency of FMA.
+template <int kRows, int kPanels>
+inline constexpr int kPartials = kRows * kPanels * kVecsPerPanel >= 8   ? 1
+                                 : kRows * kPanels * kVecsPerPanel >= 3 ? 2
+                                                                        : 4;
+
+template <typename Panel, int kRows, int kPanels>
+void Multiply(const MicroArgs& args) {
+  constexpr int kVecs = kPanels * kVecsPerPanel;
+  constexpr int kParts = kPartials<kRows, kPanels>;
+  constexpr int kUnroll = kParts > 4 / Panel::kStep ? kParts : 4 / Panel::kStep;  // steps
+  // Far enough ahead for a panel that streams from memory.
+  constexpr int64_t kPrefetch = kRows <= 4 ? 2048 : 1024;
+  Vec acc[kParts][kRows][kVecs];
+#pragma GCC unroll 4
+  for (int p = 0; p < kParts; ++p) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) acc[p][i][v] = Zero();
+    }
+  }
+  const char* b = static_cast<const char*>(args.b);
+  const int64_t b_panel = args.b_panel;
+  for (int64_t tap = 0; tap < args.taps; ++tap) {
+    const float* a[kRows];
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      a[i] = static_cast<const float*>(args.rows[tap * args.row_stride + i]) + args.offset;
+    }
+    int64_t k = 0;
+    for (; k + kUnroll * Panel::kStep <= args.run; k += kUnroll * Panel::kStep) {
+#pragma GCC unroll 4
+      for (int u = 0; u < kUnroll; ++u) {
+        const int64_t at = k + u * Panel::kStep;
+        const char* bu = b + u * Panel::kStepBytes;
+#pragma GCC unroll 2
+        for (int p = 0; p < kPanels; ++p) __builtin_prefetch(bu + p * b_panel + kPrefetch, 0, 3);
+        MultiplyOne<Panel, kRows, kPanels, 0>(a, at, bu, b_panel, acc[u % kParts]);
+        if constexpr (Panel::kStep == 2) {
+          MultiplyOne<Panel, kRows, kPanels, 1>(a, at + 1, bu, b_panel, acc[u % kParts]);
+        }
+      }
+      b += kUnroll * Panel::kStepBytes;
+    }
+    for (; k < args.run; k += Panel::kStep, b += Panel::kStepBytes) {
+      MultiplyOne<Panel, kRows, kPanels, 0>(a, k, b, b_panel, acc[0]);
+      if constexpr (Panel::kStep == 2) {
+        if (k + 1 < args.run) MultiplyOne<Panel, kRows, kPanels, 1>(a, k + 1, b, b_panel, acc[0]);
+      }
+    }
+  }
+#pragma GCC unroll 4
+  for (int p = 1; p < kParts; ++p) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVecs; ++v) acc[0][i][v] = Add(acc[0][i][v], acc[p][i][v]);
+    }
+  }
+  StoreTile<kRows, kVecs>(args, acc[0]);
+}
+
+#if defined(TORCHTRT_ISA_avx512_bf16)
+// Both sides bf16: two products a lane and an instruction, accumulated in f32.
+template <int kRows, int kPanels>
+inline __attribute__((always_inline)) void MultiplyPair(const uint32_t (&a)[kRows], const char* b,
+                                                        int64_t b_panel,
+                                                        Vec (&acc)[kRows][kPanels]) {
+  __m512bh values[kPanels];
+#pragma GCC unroll 2
+  for (int p = 0; p < kPanels; ++p) {
+    values[p] = reinterpret_cast<__m512bh>(_mm512_loadu_si512(b + p * b_panel));
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+    const auto x = reinterpret_cast<__m512bh>(_mm512_set1_epi32(static_cast<int>(a[i])));
+#pragma GCC unroll 2
+    for (int p = 0; p < kPanels; ++p) acc[i][p] = _mm512_dpbf16_ps(acc[i][p], x, values[p]);
+    KeepRow(acc[i]);
+  }
+}
+
+template <int kRows, int kPanels>
+void MultiplyBf16(const MicroArgs& args) {
+  constexpr int kParts = kPartials<kRows, kPanels>;
+  constexpr int64_t kPrefetch = 2048;
+  Vec acc[kParts][kRows][kPanels];
+#pragma GCC unroll 4
+  for (int q = 0; q < kParts; ++q) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+      for (int p = 0; p < kPanels; ++p) acc[q][i][p] = Zero();
+    }
+  }
+  const char* b = static_cast<const char*>(args.b);
+  for (int64_t tap = 0; tap < args.taps; ++tap) {
+    const uint16_t* a[kRows];
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      a[i] = static_cast<const uint16_t*>(args.rows[tap * args.row_stride + i]) + args.offset;
+    }
+    uint32_t pair[kRows];
+    int64_t k = 0;
+    for (; k + 2 * kParts <= args.run; k += 2 * kParts) {
+#pragma GCC unroll 4
+      for (int q = 0; q < kParts; ++q) {
+#pragma GCC unroll 2
+        for (int p = 0; p < kPanels; ++p) {
+          __builtin_prefetch(b + p * args.b_panel + kPrefetch, 0, 3);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < kRows; ++i) __builtin_memcpy(&pair[i], a[i] + k + 2 * q, 4);
+        MultiplyPair<kRows, kPanels>(pair, b, args.b_panel, acc[q]);
+        b += kPanelColumns * 4;
+      }
+    }
+    for (; k < args.run; k += 2, b += kPanelColumns * 4) {
+      const size_t bytes = k + 1 < args.run ? 4 : 2;
+      for (int i = 0; i < kRows; ++i) {
+        pair[i] = 0;
+        __builtin_memcpy(&pair[i], a[i] + k, bytes);
+      }
+      MultiplyPair<kRows, kPanels>(pair, b, args.b_panel, acc[0]);
+    }
+  }
+#pragma GCC unroll 4
+  for (int q = 1; q < kParts; ++q) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+      for (int p = 0; p < kPanels; ++p) acc[0][i][p] = Add(acc[0][i][p], acc[q][i][p]);
+    }
+  }
+  StoreTile<kRows, kPanels>(args, acc[0]);
+}
+#endif
+
+void F16ToF32Row(const uint16_t* src, float* dst, int64_t n) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) Store(dst + i, LoadF16(src + i));
+  if (i < n) {
+    uint16_t rest[kLanes] = {};
+    __builtin_memcpy(rest, src + i, static_cast<size_t>(n - i) * 2);
+    StoreTail(dst + i, LoadF16(rest), n - i);
+  }
+}
+void Bf16ToF32Row(const uint16_t* src, float* dst, int64_t n) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) Store(dst + i, LoadBf16(src + i));
+  if (i < n) {
+    uint16_t rest[kLanes] = {};
+    __builtin_memcpy(rest, src + i, static_cast<size_t>(n - i) * 2);
+    StoreTail(dst + i, LoadBf16(rest), n - i);
+  }
+}
+void F32ToF16Row(const float* src, uint16_t* dst, int64_t n) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) StoreF16(dst + i, Load(src + i));
+  if (i < n) {
+    uint16_t rest[kLanes];
+    StoreF16(rest, LoadTail(src + i, n - i));
+    __builtin_memcpy(dst + i, rest, static_cast<size_t>(n - i) * 2);
+  }
+}
+void F32ToBf16Row(const float* src, uint16_t* dst, int64_t n) {
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) StoreBf16(dst + i, Load(src + i));
+  if (i < n) {
+    uint16_t rest[kLanes];
+    StoreBf16(rest, LoadTail(src + i, n - i));
+    __builtin_memcpy(dst + i, rest, static_cast<size_t>(n - i) * 2);
+  }
+}
+
+void TransposeF32(const float* src, int64_t src_stride, float* dst, int64_t dst_stride,
+                  int64_t rows, int64_t columns) {
+  // Blocks of 8 x 8 keep both sides within a few cache lines.
+  for (int64_t r0 = 0; r0 < rows; r0 += 8) {
+    const int64_t r1 = r0 + 8 < rows ? r0 + 8 : rows;
+    for (int64_t c0 = 0; c0 < columns; c0 += 8) {
+      const int64_t c1 = c0 + 8 < columns ? c0 + 8 : columns;
+      for (int64_t r = r0; r < r1; ++r) {
+        for (int64_t c = c0; c < c1; ++c) dst[r * dst_stride + c] = src[c * src_stride + r];
+      }
+    }
+  }
+}
+
+#define TRT_ROWS_6(X, P) X(1, P), X(2, P), X(3, P), X(4, P), X(5, P), X(6, P)
+#define TRT_ROWS_14(X, P) \
+  TRT_ROWS_6(X, P), X(7, P), X(8, P), X(9, P), X(10, P), X(11, P), X(12, P), X(13, P), X(14, P)
+#define TRT_F32(R, P) Multiply<PanelF32, R, P>
+#define TRT_F16(R, P) Multiply<PanelF16, R, P>
+#define TRT_BF16(R, P) Multiply<PanelBf16, R, P>
+#define TRT_BF16_BF16(R, P) MultiplyBf16<R, P>
+
+#if defined(TORCHTRT_GEMM_AVX512)
+#define TRT_FAMILY(X)                            \
+  {                                              \
+    14, 2, {                                     \
+      {TRT_ROWS_14(X, 1)}, { TRT_ROWS_14(X, 2) } \
+    }                                            \
+  }
+#elif defined(TORCHTRT_GEMM_AVX2)
+#define TRT_FAMILY(X)        \
+  {                          \
+    6, 1, {                  \
+      {TRT_ROWS_6(X, 1)}, {} \
+    }                        \
+  }
+#else
+#define TRT_FAMILY(X)        \
+  {                          \
+    2, 1, {                  \
+      {X(1, 1), X(2, 1)}, {} \
+    }                        \
+  }
+#endif
+#if defined(TORCHTRT_ISA_avx512_bf16)
+#define TRT_BF16_FAMILY TRT_FAMILY(TRT_BF16_BF16)
+#else
+#define TRT_BF16_FAMILY \
+  {                     \
+    0, 0, {}            \
+  }
+#endif
+
+}  // namespace
+
+extern const GemmMicroTable kGemmMicro;
+const GemmMicroTable kGemmMicro = {
+    TRT_FAMILY(TRT_F32), TRT_FAMILY(TRT_F16), TRT_FAMILY(TRT_BF16), TRT_BF16_FAMILY, F16ToF32Row,
+    Bf16ToF32Row,        F32ToF16Row,         F32ToBf16Row,         TransposeF32,
+};
+
+}  // namespace torch_tensorrt::core::kernels::TORCHTRT_ISA

@@ -1,0 +1,43 @@
+// Packed weights: the layout in which matrix products and convolutions read their second operand.
+//
+// A matrix of n columns and K = taps * run rows is cut into panels of 16 columns, zero-padded on
+// the right. Inside a panel k runs slowest: f32 and f16 [K][16]; bf16 in pairs of k,
+// [taps][ceil(run / 2)][16][2], each run zero-padded to an even length. A plain matrix is one tap.
+// Plan files hold packed weights and every instruction set reads the same layout: never change it.
+// Plain functions on caller memory; thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "core/types/data_type.h"
+
+namespace torch_tensorrt::core::kernels {
+
+// The matrix to pack: element (column, k) lies at data[column * column_stride + k * k_stride].
+// A [K, N] row-major matrix has strides 1 and N; a [N, K] one (linear weights) has strides K and 1.
+struct PackSource {
+  const void* data = nullptr;
+  DataType dtype = DataType::kFloat32;
+  int64_t column_stride = 1;
+  int64_t k_stride = 1;
+};
+
+// Whether weights of this type can be packed: f32, f16, bf16.
+bool CanPack(DataType dtype);
+// Panels of n columns.
+int64_t PanelCount(int64_t n);
+// Bytes of one panel. REQUIRES: CanPack(dtype).
+int64_t PanelBytes(DataType dtype, int64_t taps, int64_t run);
+// Bytes of all panels of n columns.
+int64_t PackedBytes(DataType dtype, int64_t n, int64_t taps, int64_t run);
+
+// Writes panels [panel_begin, panel_end) at dst (where panel_begin starts). Serial.
+// REQUIRES: source.dtype == dtype, or dtype is f32 and source.dtype f16 or bf16.
+void PackPanels(const PackSource& source, DataType dtype, int64_t n, int64_t taps, int64_t run,
+                int64_t panel_begin, int64_t panel_end, void* dst);
+// All panels, in parallel.
+void PackMatrix(const PackSource& source, DataType dtype, int64_t n, int64_t taps, int64_t run,
+                void* dst);
+
+}  // namespace torch_tensorrt::core::kernels
