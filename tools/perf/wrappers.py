@@ -349,7 +349,8 @@ def randomise_statistics(module: nn.Module, inputs: Tensors) -> None:
 def _set_batch_norm_statistics(norm: nn.BatchNorm2d, args: Tensors) -> None:
     # One scale for all channels, with a jitter: true per-channel statistics of an untrained
     # network amplify rounding from layer to layer until half precision is noise.
-    assert norm.running_var is not None and norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.running_mean is not None
     variance = args[0].var()
     count = norm.num_features
     norm.running_var.copy_(variance * (0.8 + 0.4 * torch.rand(count)))
