@@ -1,0 +1,68 @@
+// Registration with torch: the class, the op and its autograd guard.
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/GradMode.h>
+#include <torch/library.h>
+
+#include "core/runtime/torch_engine.h"
+
+namespace torch_tensorrt::core::runtime {
+namespace {
+
+using EnginePtr = c10::intrusive_ptr<TorchEngine>;
+
+std::vector<at::Tensor> ExecuteEngine(std::vector<at::Tensor> inputs, const EnginePtr& engine) {
+  return engine->Execute(inputs);
+}
+
+// Engines have no backward: a call that would need one must say so instead of returning detached
+// tensors.
+std::vector<at::Tensor> ExecuteEngineAutograd(std::vector<at::Tensor> inputs,
+                                              const EnginePtr& engine) {
+  if (c10::GradMode::is_enabled()) {
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      TORCH_CHECK(!inputs[i].requires_grad(), "[", engine->plan().name, "] input ", i,
+                  " requires grad, but engines are for inference and have no backward; call under "
+                  "torch.no_grad() or pass a detached tensor");
+    }
+  }
+  return engine->Execute(inputs);
+}
+
+}  // namespace
+
+TORCH_LIBRARY(tensorrt, m) {
+  m.class_<TorchEngine>("Engine")
+      .def(torch::init([](const at::Tensor& plan) { return TorchEngine::FromTensor(plan); }))
+      .def("serialize", [](const EnginePtr& self) { return self->ToTensor(); })
+      .def("name", [](const EnginePtr& self) { return self->plan().name; })
+      .def("io_spec", [](const EnginePtr& self) { return self->IoSpecJson(); })
+      .def("get_engine_layer_info", [](const EnginePtr& self) { return self->LayerInfoJson(); })
+      .def("stats", [](const EnginePtr& self) { return self->StatsJson(); })
+      .def("enable_profiling", [](const EnginePtr& self) { self->EnableProfiling(true); })
+      .def("disable_profiling", [](const EnginePtr& self) { self->EnableProfiling(false); })
+      .def("profile", [](const EnginePtr& self) { return self->ProfileJson(); })
+      .def("metadata",
+           [](const EnginePtr& self, const std::string& key) {
+             const auto& metadata = self->plan().metadata;
+             auto it = metadata.find(key);
+             return it == metadata.end() ? std::string() : it->second;
+           })
+      .def("__obj_flatten__",
+           [](const EnginePtr& self) {
+             return std::tuple<std::tuple<std::string, std::string>>(
+                 std::tuple<std::string, std::string>("io_spec", self->IoSpecJson()));
+           })
+      .def_pickle([](const EnginePtr& self) { return self->ToTensor(); },
+                  [](const at::Tensor& plan) { return TorchEngine::FromTensor(plan); });
+  m.def(
+      "execute_engine(Tensor[] input_tensors, __torch__.torch.classes.tensorrt.Engine engine) -> "
+      "Tensor[]");
+}
+
+TORCH_LIBRARY_IMPL(tensorrt, CompositeExplicitAutograd, m) {
+  m.impl("execute_engine", ExecuteEngine);
+}
+
+TORCH_LIBRARY_IMPL(tensorrt, Autograd, m) { m.impl("execute_engine", ExecuteEngineAutograd); }
+
+}  // namespace torch_tensorrt::core::runtime

@@ -1,0 +1,60 @@
+"""Building an engine from a finished network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch_tensorrt.dynamo.runtime._library import load_library
+from torch_tensorrt.dynamo.runtime._module import TorchTensorRTModule
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What a build did.
+
+    Attributes:
+        optimize_seconds: time in optimiser passes.
+        lower_seconds: time choosing tactics, laying out memory and packing weights.
+        packed_bytes: memory the build allocated for constants, beyond the module's own weights.
+        passes: seconds per optimiser pass, in order.
+        choices: per step: layer, kind, tactic, and the reasons why faster tactics refused.
+    """
+
+    optimize_seconds: float = 0.0
+    lower_seconds: float = 0.0
+    packed_bytes: int = 0
+    passes: list[tuple[str, float]] = field(default_factory=list)
+    choices: list[dict[str, Any]] = field(default_factory=list)
+
+
+def build_engine(network: Any, settings: Any, *, name: str) -> TorchTensorRTModule:
+    """Optimises ``network``, chooses kernels and returns a module that runs it.
+
+    Args:
+        network: a finished ``torch_tensorrt._C.Network``; consumed.
+        settings: the :class:`CompilationSettings`; ``optimization_level``, ``disabled_passes`` matter.
+        name: label of the engine in messages.
+
+    Raises:
+        EngineBuildError: a layer has no kernel that can run it; names the layer and every refusal.
+    """
+    load_library()
+    from torch_tensorrt import _C
+    from torch_tensorrt._exceptions import EngineBuildError
+
+    level = getattr(settings, "optimization_level", None)
+    config = {
+        "name": name,
+        "optimization_level": 3 if level is None else int(level),
+        "disabled_passes": sorted(getattr(settings, "disabled_passes", ())),
+        "disabled_tactics": sorted(getattr(settings, "disabled_tactics", ())),
+        "reference_only": bool(getattr(settings, "reference_only", False)),
+    }
+    try:
+        engine, report = _C.build(network, config)
+    except (RuntimeError, ValueError) as error:
+        raise EngineBuildError(f"engine '{name}': {error}") from error
+    module = TorchTensorRTModule(engine, name=name, settings=settings)
+    module.report = BuildReport(**report)
+    return module

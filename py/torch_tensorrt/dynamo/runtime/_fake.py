@@ -1,0 +1,132 @@
+"""The FakeTensor rule of ``tensorrt::execute_engine``: output shapes from the engine's symbolic dims.
+
+It works with SymInts, so a compiled module can be exported, traced and compiled again with dynamic shapes.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+
+_DTYPES = {
+    "f32": torch.float32,
+    "f16": torch.float16,
+    "bf16": torch.bfloat16,
+    "f64": torch.float64,
+    "i64": torch.int64,
+    "i32": torch.int32,
+    "i16": torch.int16,
+    "i8": torch.int8,
+    "u8": torch.uint8,
+    "bool": torch.bool,
+}
+_BINARY: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+}
+_FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
+    "floordiv": operator.floordiv,
+    "mod": operator.mod,
+    "min": torch.sym_min,
+    "max": torch.sym_max,
+}
+
+
+def evaluate(text: str, values: dict[str, Any]) -> Any:
+    """Value of a dim expression in the engine's text form (``3*s0+floordiv(s1,2)``).
+
+    ``values`` maps symbols to ints or SymInts. Raises KeyError for a symbol without a value.
+    """
+
+    def visit(node: ast.expr) -> Any:
+        if isinstance(node, ast.Constant):
+            return node.value
+        if isinstance(node, ast.Name):
+            return values[node.id]
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+            return -visit(node.operand)
+        if isinstance(node, ast.BinOp):
+            return _BINARY[type(node.op)](visit(node.left), visit(node.right))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            return _FUNCTIONS[node.func.id](*map(visit, node.args))
+        raise ValueError(f"not a dim expression: {text!r}")
+
+    return visit(ast.parse(text, mode="eval").body)
+
+
+def bind_symbols(inputs: Sequence[dict[str, Any]], shapes: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Symbol values from input shapes: symbols that are a dim of their own first, then linear dims."""
+    values: dict[str, Any] = {}
+    dims = [
+        (text, size)
+        for spec, shape in zip(inputs, shapes, strict=True)
+        for text, size in zip(spec["dims"], shape, strict=True)
+        if not text.lstrip("-").isdigit()
+    ]
+    for text, size in dims:
+        if text.isidentifier():
+            values.setdefault(text, size)
+    for text, size in dims:
+        names = {n.id for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+        unknown = names - set(values) - set(_FUNCTIONS)
+        if len(unknown) == 1:
+            (name,) = unknown
+            base = evaluate(text, {**values, name: 0})
+            step = evaluate(text, {**values, name: 1}) - base
+            values[name] = (size - base) // step
+    return values
+
+
+def fake_execute_engine(input_tensors: Sequence[torch.Tensor], engine: Any) -> list[torch.Tensor]:
+    """Fresh contiguous tensors of the engine's output shapes and dtypes for these inputs.
+
+    Raises ValueError when the inputs do not fit the engine's declaration.
+    """
+    spec = json.loads(engine.io_spec())
+    if len(input_tensors) != len(spec["inputs"]):
+        raise ValueError(
+            f"[{spec['name']}] takes {len(spec['inputs'])} inputs, got {len(input_tensors)}"
+        )
+    for declared, tensor in zip(spec["inputs"], input_tensors, strict=True):
+        if tensor.dtype != _DTYPES[declared["dtype"]] or tensor.dim() != len(declared["dims"]):
+            raise ValueError(
+                f"[{spec['name']}] input '{declared['name']}' must be {declared['dtype']} of shape "
+                f"{declared['dims']}, got {tensor.dtype} of shape {list(tensor.shape)}"
+            )
+    values = bind_symbols(spec["inputs"], [t.shape for t in input_tensors])
+    device = input_tensors[0].device if input_tensors else torch.device("cpu")
+    return [
+        torch.empty(
+            [evaluate(text, values) for text in output["dims"]],
+            dtype=_DTYPES[output["dtype"]],
+            device=device,
+        )
+        for output in spec["outputs"]
+    ]
+
+
+class FakeEngine:
+    """Stands for an engine while tracing: knows its inputs and outputs, holds no weights."""
+
+    def __init__(self, spec: str) -> None:
+        self._spec = spec
+
+    @classmethod
+    def __obj_unflatten__(cls, flattened: Any) -> FakeEngine:
+        return cls(dict(flattened)["io_spec"])
+
+    def io_spec(self) -> str:
+        """JSON of names, dtypes and symbolic dims of the inputs and outputs."""
+        return self._spec
+
+
+def register() -> None:
+    """Registers the fake class and the op's meta kernel. Called once, when the library is loaded."""
+    torch._library.register_fake_class("tensorrt::Engine")(FakeEngine)
+    torch.library.register_fake("tensorrt::execute_engine")(fake_execute_engine)

@@ -1,0 +1,117 @@
+"""TorchTensorRTModule: an engine as an ``nn.Module``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from torch_tensorrt.dynamo.runtime._library import load_library
+
+
+class TorchTensorRTModule(torch.nn.Module):
+    """Runs one engine on tensors.
+
+    Inputs and outputs are those of the engine, in order; a single output is returned as a tensor, several as a tuple.
+    Safe to call from many threads at once. Its state (``state_dict``, pickle) is the plan file's bytes.
+
+    Args:
+        serialized_engine: bytes of a plan file, a uint8 tensor of them, or an engine object.
+        input_binding_names: expected input names; checked against the engine when given.
+        output_binding_names: expected output names; checked against the engine when given.
+        name: label used in messages.
+        settings: the compilation settings the engine was built with, for reports.
+
+    Raises:
+        RuntimeError: the bytes are no plan file, or damaged.
+        ValueError: binding names that differ from the engine's.
+    """
+
+    def __init__(
+        self,
+        serialized_engine: bytes | torch.Tensor | torch.ScriptObject | None = None,
+        input_binding_names: Sequence[str] | None = None,
+        output_binding_names: Sequence[str] | None = None,
+        *,
+        name: str = "",
+        settings: Any = None,
+    ) -> None:
+        super().__init__()
+        load_library()
+        self.name = name
+        self.settings = settings
+        self.report: Any = None
+        self.engine: Any = None
+        if serialized_engine is not None:
+            self._set_engine(_to_engine(serialized_engine))
+            _check_names("input", input_binding_names, self.input_binding_names)
+            _check_names("output", output_binding_names, self.output_binding_names)
+
+    def _set_engine(self, engine: Any) -> None:
+        self.engine = engine
+        spec = json.loads(engine.io_spec())
+        self.input_binding_names = [i["name"] for i in spec["inputs"]]
+        self.output_binding_names = [o["name"] for o in spec["outputs"]]
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        """Runs the engine on ``inputs``. Raises ValueError on a wrong dtype, device, rank or size."""
+        if self.engine is None:
+            raise RuntimeError("the module holds no engine: load a state first")
+        outputs = torch.ops.tensorrt.execute_engine(list(inputs), self.engine)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def get_extra_state(self) -> dict[str, Any]:
+        """The plan file as a uint8 tensor, and the module's name."""
+        return {"plan": self.serialized_engine_tensor(), "name": self.name}
+
+    def set_extra_state(self, state: dict[str, Any]) -> None:
+        """Takes the plan of another module's ``get_extra_state``."""
+        self.name = state["name"]
+        self._set_engine(_to_engine(state["plan"]))
+
+    def serialized_engine_tensor(self) -> torch.Tensor:
+        """The plan file as a 1-d uint8 tensor."""
+        plan: torch.Tensor = self.engine.serialize()
+        return plan
+
+    def get_layer_info(self) -> str:
+        """JSON of the engine's layers: kernels, shapes, source lines."""
+        return str(self.engine.get_engine_layer_info())
+
+    def stats(self) -> dict[str, int]:
+        """Memory figures in bytes for the last run, and the number of steps and contexts."""
+        stats: dict[str, int] = json.loads(self.engine.stats())
+        return stats
+
+    def enable_profiling(self) -> None:
+        """Times each layer of the following calls (each context times its own calls)."""
+        self.engine.enable_profiling()
+
+    def disable_profiling(self) -> None:
+        """Stops timing and forgets what was measured."""
+        self.engine.disable_profiling()
+
+    def profile(self) -> list[dict[str, Any]]:
+        """Time per layer since :meth:`enable_profiling`, in microseconds summed over calls."""
+        layers: list[dict[str, Any]] = json.loads(self.engine.profile())
+        return layers
+
+    def extra_repr(self) -> str:
+        if self.engine is None:
+            return "empty"
+        return f"name={self.name!r}, inputs={self.input_binding_names}, steps={self.stats()['steps']}"
+
+
+def _to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
+    if isinstance(source, torch.ScriptObject):
+        return source
+    if isinstance(source, (bytes, bytearray)):
+        source = torch.frombuffer(bytearray(source), dtype=torch.uint8)
+    return torch.classes.tensorrt.Engine(source)
+
+
+def _check_names(kind: str, given: Sequence[str] | None, actual: Sequence[str]) -> None:
+    if given is not None and list(given) != list(actual):
+        raise ValueError(f"{kind} binding names {list(given)} are not the engine's {list(actual)}")
