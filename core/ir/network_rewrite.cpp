@@ -136,6 +136,7 @@ Status Network::SortTopologically() {
 void Network::RenameTensor(TensorId tensor, std::string name) {
   Tensor& target = tensors_[At(tensor)];
   if (target.name == name) return;
+  names_.erase(target.name);
   target.name = UniqueName(name);
 }
 
