@@ -5,6 +5,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct BuilderConfig {
   // Tactic names never to use; "reference_only" leaves just the reference kernels.
   std::set<std::string> disabled_tactics;
   bool reference_only = false;
+  std::map<std::string, std::string> metadata;  // copied into the plan
   // Called with a phase name and the network's text after each pass, when set.
   std::function<void(const std::string&, const std::string&)> dump;
 };

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "core/builder/builder.h"
+#include "core/kernels/kernel.h"
 #include "core/tactics/tactic.h"
 
 namespace torch_tensorrt::core::builder {
@@ -29,6 +30,7 @@ class Lowering {
 
   Result<Plan> Run() {
     plan_.name = config_.name;
+    plan_.metadata = config_.metadata;
     for (const ir::Symbol& s : network_.symbols()) {
       plan_.symbols.push_back({s.name, s.min, s.opt, s.max});
     }
@@ -158,6 +160,9 @@ class Lowering {
     for (const tactics::Tactic& tactic : tactics::TacticsFor(layer.kind)) {
       if (!Allowed(tactic)) continue;
       auto spec = tactic.describe({network_, layer});
+      if (spec.ok() && kernels::FindKernel(spec->kernel) == nullptr) {
+        spec = Unsupported("this build has no kernel ", spec->kernel);
+      }
       if (spec.ok()) {
         choice.tactic = tactic.name;
         report_->choices.push_back(std::move(choice));

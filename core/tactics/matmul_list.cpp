@@ -1,0 +1,78 @@
+#include "core/kernels/cpu/gemm/pack.h"
+#include "core/tactics/lists.h"
+
+namespace torch_tensorrt::core::tactics {
+namespace {
+
+// Operands after a and b (bias, epilogue inputs) pass through; kernels read them with any strides.
+void AddExtraOperands(const TacticQuery& query, StepSpec* spec) {
+  for (size_t i = 2; i < query.layer.inputs.size(); ++i) {
+    spec->operands.push_back({static_cast<int>(i), LayoutNeed::kAny, nullptr, ""});
+  }
+}
+
+Operand PackedWeights(const TacticQuery& query, const ir::Weights& b, int64_t n, int64_t k,
+                      bool transpose) {
+  const kernels::PackSource source{b.data.get(), b.dtype, transpose ? k : 1, transpose ? 1 : n};
+  auto pack = [b, source, n, k]() -> Result<ir::Weights> {
+    ir::NewWeights out =
+        ir::AllocateWeights(DataType::kUInt8, {kernels::PackedBytes(b.dtype, n, 1, k)});
+    kernels::PackMatrix(source, b.dtype, n, 1, k, out.data);
+    return std::move(out.weights);
+  };
+  return {
+      -1, LayoutNeed::kContiguous, pack,
+      StrCat("packed.", query.network.tensor(query.layer.inputs[1]).name, transpose ? ".t" : "")};
+}
+
+// a [..., K] times constant weights [K, N]: weights packed at build time, any number of rows.
+Result<StepSpec> DescribePacked(const TacticQuery& query) {
+  const ir::Layer& layer = query.layer;
+  const ir::Weights* b = query.network.constant(layer.inputs[1]);
+  const ir::Tensor& a = query.network.tensor(layer.inputs[0]);
+  if (b == nullptr) return Unsupported("the second operand is no constant");
+  if (b->dims.size() != 2) return Unsupported("constant operand of rank ", b->dims.size());
+  if (!kernels::CanPack(b->dtype) || a.dtype != b->dtype) {
+    return Unsupported("dtypes ", DataTypeName(a.dtype), " x ", DataTypeName(b->dtype));
+  }
+  if (layer.attrs.Bool("transpose_a")) return Unsupported("first operand transposed");
+  const bool transpose = layer.attrs.Bool("transpose_b");
+  const int64_t n = transpose ? b->dims[0] : b->dims[1];
+  const int64_t k = transpose ? b->dims[1] : b->dims[0];
+  if (n == 0 || k == 0) return Unsupported("empty weights");
+  StepSpec spec{"cpu.gemm", Attributes(), {}};
+  spec.attributes.Set("n", n).Set("k", k).Set("b_dtype", b->dtype);
+  if (layer.attrs.Bool("has_bias")) spec.attributes.Set("has_bias", true);
+  if (layer.attrs.Has("epilogue")) {
+    spec.attributes.Set("epilogue", layer.attrs.Get<ProgramText>("epilogue", {}));
+  }
+  spec.operands.push_back({0, LayoutNeed::kRows, nullptr, ""});
+  spec.operands.push_back(PackedWeights(query, *b, n, k, transpose));
+  AddExtraOperands(query, &spec);
+  return spec;
+}
+
+// Both operands made at run time: batched product of strided matrices.
+Result<StepSpec> DescribeBatched(const TacticQuery& query) {
+  const ir::Tensor& a = query.network.tensor(query.layer.inputs[0]);
+  const ir::Tensor& b = query.network.tensor(query.layer.inputs[1]);
+  if (!kernels::CanPack(a.dtype) || a.dtype != b.dtype) {
+    return Unsupported("dtypes ", DataTypeName(a.dtype), " x ", DataTypeName(b.dtype));
+  }
+  StepSpec spec{"cpu.batched_gemm", query.layer.attrs, {}};
+  spec.operands.push_back({0, LayoutNeed::kMatrices, nullptr, ""});
+  spec.operands.push_back({1, LayoutNeed::kMatrices, nullptr, ""});
+  AddExtraOperands(query, &spec);
+  return spec;
+}
+
+}  // namespace
+
+std::span<const Tactic> MatrixMultiplyTactics() {
+  static constexpr Tactic kList[] = {{"cpu.gemm", DescribePacked},
+                                     {"cpu.batched_gemm", DescribeBatched},
+                                     {"ref", DescribeReference}};
+  return kList;
+}
+
+}  // namespace torch_tensorrt::core::tactics

@@ -1,0 +1,76 @@
+// Binds core/builder: network -> torch.classes.tensorrt.Engine. The one file of this module that sees libtorch.
+#include "core/builder/builder.h"
+
+#include <torch/csrc/jit/python/pybind_utils.h>
+
+#include "core/engine/engine.h"
+#include "core/runtime/torch_engine.h"
+#include "py/torch_tensorrt/csrc/bindings.h"
+
+namespace torch_tensorrt::python {
+namespace {
+
+namespace py = pybind11;
+
+core::builder::BuilderConfig ConfigFrom(const py::dict& options) {
+  core::builder::BuilderConfig config;
+  config.name = options["name"].cast<std::string>();
+  config.optimization_level = options["optimization_level"].cast<int>();
+  config.reference_only = options["reference_only"].cast<bool>();
+  for (const py::handle item : options["disabled_passes"]) {
+    config.disabled_passes.insert(item.cast<std::string>());
+  }
+  for (const py::handle item : options["disabled_tactics"]) {
+    config.disabled_tactics.insert(item.cast<std::string>());
+  }
+  if (options.contains("metadata")) {
+    for (const auto& item : options["metadata"].cast<py::dict>()) {
+      config.metadata[item.first.cast<std::string>()] = item.second.cast<std::string>();
+    }
+  }
+  return config;
+}
+
+py::dict ReportDict(const core::builder::BuildReport& report) {
+  py::dict out;
+  out["optimize_seconds"] = report.optimize_seconds;
+  out["lower_seconds"] = report.lower_seconds;
+  out["packed_bytes"] = report.packed_bytes;
+  out["passes"] = report.passes;
+  py::list choices;
+  for (const core::builder::TacticChoice& choice : report.choices) {
+    py::dict one;
+    one["layer"] = choice.layer;
+    one["kind"] = choice.kind;
+    one["tactic"] = choice.tactic;
+    one["refused"] = choice.refused;
+    choices.append(one);
+  }
+  out["choices"] = choices;
+  return out;
+}
+
+py::tuple Build(core::ir::Network& network, const py::dict& options) {
+  const core::builder::BuilderConfig config = ConfigFrom(options);
+  core::Result<core::builder::BuildResult> built = core::Status();
+  core::Result<std::shared_ptr<const core::engine::Engine>> engine = core::Status();
+  {
+    const py::gil_scoped_release release;
+    built = core::builder::Build(std::move(network), config);
+    if (built.ok()) engine = core::engine::Engine::Create(std::move(built->plan));
+  }
+  if (!built.ok()) core::runtime::ThrowStatus(built.status());
+  if (!engine.ok()) core::runtime::ThrowStatus(engine.status());
+  auto torch_engine = c10::make_intrusive<core::runtime::TorchEngine>(std::move(engine).value());
+  return py::make_tuple(torch::jit::toPyObject(c10::IValue(std::move(torch_engine))),
+                        ReportDict(built->report));
+}
+
+}  // namespace
+
+void BindBuilder(py::module_& module) {
+  module.def("build", &Build, py::arg("network"), py::arg("options"),
+             "Builds an engine from a network, which is consumed. Returns (engine, report).");
+}
+
+}  // namespace torch_tensorrt::python
