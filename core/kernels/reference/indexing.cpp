@@ -1,6 +1,7 @@
 // Gather, GatherElements, ScatterElements, Index, IndexPut.
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 
 #include "core/kernels/reference/kernels.h"
 
@@ -70,6 +71,9 @@ class Scatter {
   void Add(size_t target, T v) {
     const bool replaces = reduce_ == "none" || counts_[target] == 0;
     values_[target] = replaces ? v : Combine(reduce_, values_[target], v);
+    if constexpr (std::is_same_v<T, int64_t>) {
+      values_[target] = WrapTo(args_.out().dtype, values_[target]);
+    }
     ++counts_[target];
   }
 

@@ -50,8 +50,9 @@ int64_t ShiftLeftInt(int64_t a, int64_t by, int bits) {
   return by < 0 || by >= bits ? 0 : Signed(Bits(a) << by);
 }
 
+// Too long a shift leaves the sign.
 int64_t ShiftRightInt(int64_t a, int64_t by, int bits) {
-  return a >> (by < 0 || by >= bits ? bits - 1 : by);
+  return a >> (by < 0 || by >= bits ? 63 : by);
 }
 
 int64_t ClampInt(int64_t a, double low, double high) {
