@@ -21,7 +21,9 @@ set(CMAKE_CXX_FLAGS_DEBUG "-O1 -g -fno-omit-frame-pointer")
 
 find_program(TORCHTRT_CCACHE ccache)
 if(TORCHTRT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${TORCHTRT_CCACHE}")
+  # The sloppiness is what ccache asks for to cache files that use a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${TORCHTRT_CCACHE}")
 endif()
 find_program(TORCHTRT_MOLD mold)
 if(TORCHTRT_MOLD)

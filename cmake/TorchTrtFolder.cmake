@@ -9,6 +9,10 @@ if(TORCHTRT_X86)
   set(TORCHTRT_ISA_FLAGS_generic -march=x86-64-v2)
   set(TORCHTRT_ISA_FLAGS_avx2 -mavx2 -mfma -mf16c)
   set(TORCHTRT_ISA_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c)
+  # g++ 12's own AVX-512 headers start undefined vectors from themselves and warn about it.
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    list(APPEND TORCHTRT_ISA_FLAGS_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
+  endif()
   set(TORCHTRT_ISA_FLAGS_avx512_bf16 ${TORCHTRT_ISA_FLAGS_avx512} -mavx512bf16)
 endif()
 
