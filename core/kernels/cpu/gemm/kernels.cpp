@@ -1,0 +1,14 @@
+#include "core/kernels/cpu/gemm/kernels.h"
+
+namespace torch_tensorrt::core::kernels {
+namespace {
+
+constexpr KernelEntry kEntries[] = {
+    {"cpu.gemm", CreateGemm},
+};
+
+}  // namespace
+
+std::span<const KernelEntry> CpuGemmKernels() { return kEntries; }
+
+}  // namespace torch_tensorrt::core::kernels
