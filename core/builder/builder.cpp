@@ -2,6 +2,8 @@
 
 #include <chrono>
 
+#include "core/optimizer/optimizer.h"
+
 namespace torch_tensorrt::core::builder {
 namespace {
 
@@ -15,6 +17,19 @@ Result<BuildResult> Build(ir::Network network, const BuilderConfig& config) {
   TRT_RETURN_IF_ERROR(network.Verify());
   BuildResult result;
   const auto optimize_start = std::chrono::steady_clock::now();
+  optimizer::OptimizeOptions options;
+  options.disabled = config.disabled_passes;
+  options.dump = config.dump;
+  if (config.optimization_level == 0) {
+    for (const optimizer::PassInfo& pass : optimizer::ListPasses()) {
+      options.disabled.insert(std::string(pass.name));
+    }
+  }
+  TRT_ASSIGN_OR_RETURN(const optimizer::OptimizeReport optimized,
+                       optimizer::Optimize(&network, options));
+  for (const optimizer::PassReport& pass : optimized.passes) {
+    result.report.passes.emplace_back(pass.name, pass.seconds);
+  }
   result.report.optimize_seconds = Seconds(optimize_start);
   const auto lower_start = std::chrono::steady_clock::now();
   TRT_ASSIGN_OR_RETURN(result.plan, LowerToPlan(network, config, &result.report));
