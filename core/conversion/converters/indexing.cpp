@@ -1,0 +1,102 @@
+// Reading through index tensors.
+#include <algorithm>
+
+#include "core/conversion/families.h"
+#include "core/conversion/index_list.h"
+#include "core/conversion/operands.h"
+
+namespace torch_tensorrt::core::conversion {
+namespace {
+
+TensorId Gather(ConversionContext& ctx, TensorId data, TensorId indices, int64_t axis,
+                bool allow_negative) {
+  return ctx.Add(LayerKind::kGather, {data, indices},
+                 {{"axis", axis}, {"allow_negative", allow_negative}});
+}
+
+Values Embedding(ConversionContext& ctx, const Args& args) {
+  return Out(Gather(ctx, args.Tensor("weight"), args.Tensor("indices"), 0, false));
+}
+
+Values IndexSelect(ConversionContext& ctx, const Args& args) {
+  const TensorId x = args.Tensor("self");
+  const int64_t axis = ctx.Axis(args.Int("dim"), ctx.Rank(x));
+  const TensorId index = ctx.AtLeast1d(args.Tensor("index"));
+  const TensorId out = Gather(ctx, ctx.AtLeast1d(x), index, axis, false);
+  return Out(ctx.Rank(x) == 0 ? ctx.Reshape(out, {}) : out);
+}
+
+Values GatherElements(ConversionContext& ctx, const Args& args) {
+  const TensorId x = args.Tensor("self");
+  const TensorId index = args.Tensor("index");
+  const int64_t axis = ctx.Axis(args.Int("dim"), ctx.Rank(x));
+  const TensorId out = ctx.Add(LayerKind::kGatherElements, {ctx.AtLeast1d(x), ctx.AtLeast1d(index)},
+                               {{"axis", axis}});
+  return Out(ctx.Reshape(out, ctx.Dims(index)));
+}
+
+Values Index(ConversionContext& ctx, const Args& args) {
+  const TensorId x = args.Tensor("self");
+  const IndexList list = ParseIndices(ctx, args, x);
+  if (!ctx.ok() || list.tensors.empty()) return Out(x);
+  if (list.tensors.size() == 1) {
+    return Out(Gather(ctx, x, list.tensors[0], list.dims[0], true));
+  }
+  std::vector<TensorId> inputs{x};
+  inputs.insert(inputs.end(), list.tensors.begin(), list.tensors.end());
+  return Out(ctx.Add(LayerKind::kIndex, inputs, {{"dims", list.dims}}));
+}
+
+Values Take(ConversionContext& ctx, const Args& args) {
+  const TensorId x = args.Tensor("self");
+  return Out(
+      Gather(ctx, ctx.Reshape(x, {NumElements(ctx.Dims(x))}), args.Tensor("index"), 0, true));
+}
+
+// The diagonal of the two dims, as the last dim: both are indexed by one range.
+Values Diagonal(ConversionContext& ctx, const Args& args) {
+  TensorId x = args.Tensor("self");
+  const int64_t rank = ctx.Rank(x);
+  const int64_t offset = args.Int("offset", 0);
+  const int64_t d1 = ctx.Axis(args.Int("dim1", 0), rank);
+  const int64_t d2 = ctx.Axis(args.Int("dim2", 1), rank);
+  ctx.Require(rank >= 2 && d1 != d2, "dims ", d1, " and ", d2, " of rank ", rank);
+  if (!ctx.ok()) return {};
+  core::Dims perm;
+  for (int64_t d = 0; d < rank; ++d) {
+    if (d != d1 && d != d2) perm.push_back(d);
+  }
+  perm.push_back(d1);
+  perm.push_back(d2);
+  x = ctx.Transpose(x, perm);
+  const int64_t down = std::max<int64_t>(-offset, 0);
+  const int64_t right = std::max<int64_t>(offset, 0);
+  const SymInt length = Max(Min(ctx.Dim(x, -2) - down, ctx.Dim(x, -1) - right), 0);
+  const TensorId rows = ctx.Iota(length, down, 1, DataType::kInt64);
+  const TensorId columns = ctx.Iota(length, right, 1, DataType::kInt64);
+  return Out(
+      ctx.Add(LayerKind::kIndex, {x, rows, columns}, {{"dims", core::Dims{rank - 2, rank - 1}}}));
+}
+
+Values OneHot(ConversionContext& ctx, const Args& args) {
+  const TensorId x = args.Tensor("self");
+  const int64_t classes = args.Int("num_classes", -1);
+  ctx.Require(classes > 0, "the number of classes must be given");
+  const TensorId range = ctx.Iota(classes, 0, 1, DataType::kInt64);
+  const TensorId wide = ctx.Unsqueeze(ctx.Cast(x, DataType::kInt64), -1);
+  return Out(ctx.Cast(ctx.Binary(PointwiseOp::kEq, wide, range), DataType::kInt64));
+}
+
+constexpr ConverterEntry kTable[] = {
+    {"aten.embedding.default", &Embedding},   {"aten.index_select.default", &IndexSelect},
+    {"aten.gather.default", &GatherElements}, {"aten.index.Tensor", &Index},
+    {"aten._unsafe_index.Tensor", &Index},    {"aten.take.default", &Take},
+    {"aten.diagonal.default", &Diagonal},     {"aten.diagonal_copy.default", &Diagonal},
+    {"aten.one_hot.default", &OneHot},
+};
+
+}  // namespace
+
+ConverterTable IndexingConverters() { return kTable; }
+
+}  // namespace torch_tensorrt::core::conversion

@@ -1,0 +1,119 @@
+// Variance, standard deviation and norms.
+#include <limits>
+
+#include "core/conversion/families.h"
+#include "core/conversion/operands.h"
+
+namespace torch_tensorrt::core::conversion {
+namespace {
+
+using Op = PointwiseOp;
+
+TensorId DropDims(ConversionContext& ctx, TensorId x, const core::Dims& axes) {
+  for (auto it = axes.rbegin(); it != axes.rend(); ++it) x = ctx.Squeeze(x, *it);
+  return x;
+}
+
+struct Moments {
+  TensorId variance;
+  TensorId mean;
+};
+
+double CorrectionOf(const Args& args) {
+  if (args.Has("unbiased")) return args.Bool("unbiased") ? 1 : 0;
+  return args.Double("correction", 1);
+}
+
+// Two passes: the mean first, then the squares around it. In f32 for half types.
+Moments MomentsOf(ConversionContext& ctx, const Args& args) {
+  const TensorId self = args.Tensor("self");
+  const DataType type = ctx.Type(self);
+  ctx.Require(IsFloat(type), "statistics of ", DataTypeName(type));
+  const DataType compute = ComputeTypeOf(type);
+  const TensorId x = ctx.Cast(self, compute);
+  const core::Dims axes = ctx.Axes(args.Ints("dim"), ctx.Rank(x));
+  const TensorId mean = ctx.Reduce("mean", x, axes, true);
+  const TensorId apart = ctx.Binary(Op::kSub, x, mean);
+  const TensorId squares = ctx.Reduce("sum", ctx.Binary(Op::kMul, apart, apart), axes, true);
+  SymInt count = 1;
+  for (int64_t axis : axes) count = count * ctx.Dim(x, axis);
+  const TensorId freedom = ctx.Unary(
+      Op::kClamp,
+      ctx.Binary(Op::kSub, ctx.Scalar(count, compute), ctx.Scalar(CorrectionOf(args), compute)), 0,
+      std::numeric_limits<double>::infinity());
+  const TensorId variance = ctx.Binary(Op::kDiv, squares, freedom);
+  if (args.Bool("keepdim")) return {variance, ctx.Cast(mean, type)};
+  return {DropDims(ctx, variance, axes), ctx.Cast(DropDims(ctx, mean, axes), type)};
+}
+
+Values Var(ConversionContext& ctx, const Args& args) {
+  return Out(ctx.Cast(MomentsOf(ctx, args).variance, ctx.Type(args.Tensor("self"))));
+}
+
+Values Std(ConversionContext& ctx, const Args& args) {
+  const TensorId variance = MomentsOf(ctx, args).variance;
+  return Out(ctx.Cast(ctx.Unary(Op::kSqrt, variance), ctx.Type(args.Tensor("self"))));
+}
+
+template <bool root>
+Values WithMean(ConversionContext& ctx, const Args& args) {
+  const Moments moments = MomentsOf(ctx, args);
+  const TensorId spread = root ? ctx.Unary(Op::kSqrt, moments.variance) : moments.variance;
+  return {Value::Tensor(ctx.Cast(spread, ctx.Type(args.Tensor("self")))),
+          Value::Tensor(moments.mean)};
+}
+
+// (sum |x|^p)^(1/p), with the limits for 0 and infinity.
+TensorId NormOf(ConversionContext& ctx, TensorId x, double p, const core::Dims& axes,
+                bool keepdim) {
+  const TensorId size = ctx.Unary(Op::kAbs, x);
+  const DataType type = ctx.Type(x);
+  if (p == std::numeric_limits<double>::infinity()) return ctx.Reduce("max", size, axes, keepdim);
+  if (p == -std::numeric_limits<double>::infinity()) return ctx.Reduce("min", size, axes, keepdim);
+  if (p == 0) {
+    const TensorId used = ctx.Cast(ctx.Binary(Op::kNe, x, ctx.Scalar(0.0, type)), type);
+    return ctx.Reduce("sum", used, axes, keepdim);
+  }
+  if (p == 1) return ctx.Reduce("sum", size, axes, keepdim);
+  if (p == 2)
+    return ctx.Unary(Op::kSqrt, ctx.Reduce("sum", ctx.Binary(Op::kMul, x, x), axes, keepdim));
+  const TensorId powers = ctx.Binary(Op::kPow, size, ctx.Scalar(p, type));
+  return ctx.Binary(Op::kPow, ctx.Reduce("sum", powers, axes, keepdim), ctx.Scalar(1 / p, type));
+}
+
+Values Norm(ConversionContext& ctx, const Args& args, const char* order) {
+  const TensorId self = args.Tensor("self");
+  const DataType type = args.Type("dtype").value_or(ctx.Type(self));
+  ctx.Require(IsFloat(type), "a norm of ", DataTypeName(type));
+  const TensorId x = ctx.Cast(self, ComputeTypeOf(type));
+  const core::Dims axes = ctx.Axes(args.Ints("dim"), ctx.Rank(x));
+  return Out(ctx.Cast(NormOf(ctx, x, args.Double(order, 2), axes, args.Bool("keepdim")), type));
+}
+
+Values VectorNorm(ConversionContext& ctx, const Args& args) { return Norm(ctx, args, "ord"); }
+Values PNorm(ConversionContext& ctx, const Args& args) { return Norm(ctx, args, "p"); }
+
+constexpr ConverterEntry kTable[] = {
+    {"aten.var.default", &Var},
+    {"aten.var.dim", &Var},
+    {"aten.var.correction", &Var},
+    {"aten.std.default", &Std},
+    {"aten.std.dim", &Std},
+    {"aten.std.correction", &Std},
+    {"aten.var_mean.default", &WithMean<false>},
+    {"aten.var_mean.dim", &WithMean<false>},
+    {"aten.var_mean.correction", &WithMean<false>},
+    {"aten.std_mean.default", &WithMean<true>},
+    {"aten.std_mean.dim", &WithMean<true>},
+    {"aten.std_mean.correction", &WithMean<true>},
+    {"aten.linalg_vector_norm.default", &VectorNorm},
+    {"aten.norm.Scalar", &PNorm},
+    {"aten.norm.ScalarOpt_dim", &PNorm},
+    {"aten.norm.ScalarOpt_dim_dtype", &PNorm},
+};
+
+}  // namespace
+
+ConverterTable StatisticsConverters() { return kTable; }
+
+}  // namespace torch_tensorrt::core::conversion
