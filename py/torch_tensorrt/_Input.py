@@ -117,11 +117,15 @@ class Input:
 
     def _set_profiles(self, profiles: Any) -> None:
         if not isinstance(profiles, Sequence) or not profiles:
-            raise ValueError("[input] profiles must be a non-empty list of {'min','opt','max'} shapes")
+            raise ValueError(
+                "[input] profiles must be a non-empty list of {'min','opt','max'} shapes"
+            )
         checked = []
         for entry in profiles:
             if not isinstance(entry, Mapping) or set(entry) != set(_PROFILE_KEYS):
-                raise ValueError(f"[input] a profile needs exactly the keys min, opt, max; got {entry!r}")
+                raise ValueError(
+                    f"[input] a profile needs exactly the keys min, opt, max; got {entry!r}"
+                )
             checked.append(_check_profile({key: _check_shape(entry[key]) for key in _PROFILE_KEYS}))
         if len({len(entry["min"]) for entry in checked}) != 1:
             raise ValueError("[input] all profiles of one input must have the same rank")
@@ -144,7 +148,9 @@ class Input:
             if not isinstance(axis, int) or not 0 <= axis < rank:
                 raise ValueError(f"[input] shared_dims axis {axis!r} out of range for rank {rank}")
             if not isinstance(name, str) or not name:
-                raise ValueError(f"[input] shared_dims name of axis {axis} must be a non-empty string")
+                raise ValueError(
+                    f"[input] shared_dims name of axis {axis} must be a non-empty string"
+                )
         return dict(shared)
 
     def _dynamic_axes(self) -> list[int]:
@@ -175,9 +181,7 @@ class Input:
     @classmethod
     def equivalent_spec(cls, a: Input, b: Input) -> bool:
         """Whether two inputs declare the same shapes, dtype and format."""
-        return (
-            a.shape_range() == b.shape_range() and a.dtype is b.dtype and a.format is b.format
-        )
+        return a.shape_range() == b.shape_range() and a.dtype is b.dtype and a.format is b.format
 
     @classmethod
     def from_tensor(cls, t: torch.Tensor, disable_memory_format_check: bool = False) -> Input:
@@ -212,7 +216,9 @@ class Input:
             return {k: cls.from_tensor(t, disable_memory_format_check) for k, t in ts.items()}
         if isinstance(ts, (list, tuple)):
             return type(ts)(cls.from_tensor(t, disable_memory_format_check) for t in ts)
-        raise TypeError(f"[input] from_tensors takes a list, tuple or dict, not {type(ts).__name__}")
+        raise TypeError(
+            f"[input] from_tensors takes a list, tuple or dict, not {type(ts).__name__}"
+        )
 
     def example_tensor(
         self, optimization_profile_field: str | None = None, *, device: Any = "cpu"
@@ -241,7 +247,11 @@ class Input:
         low, high = self.tensor_domain
         torch_type = self.torch_dtype
         if torch_type.is_floating_point or torch_type.is_complex:
-            base = torch.float32 if torch_type.itemsize <= 4 and not torch_type.is_complex else torch.float64
+            base = (
+                torch.float32
+                if torch_type.itemsize <= 4 and not torch_type.is_complex
+                else torch.float64
+            )
             values = torch.rand(shape, dtype=base, device=device) * (high - low) + low
             made = values.clamp_(max=_below(high, base)).to(torch_type)
         elif torch_type is torch.bool:
@@ -273,7 +283,9 @@ def _below(high: float, base: torch.dtype) -> float:
 
 def _check_shape(shape: Any) -> Shape:
     if not isinstance(shape, (list, tuple, torch.Size)):
-        raise TypeError(f"[input] a shape is a list or tuple of integers, not {type(shape).__name__}")
+        raise TypeError(
+            f"[input] a shape is a list or tuple of integers, not {type(shape).__name__}"
+        )
     if not all(isinstance(size, int) and not isinstance(size, bool) for size in shape):
         raise TypeError(f"[input] shape {tuple(shape)} holds something that is not an integer")
     if any(size < 0 for size in shape):
@@ -305,6 +317,8 @@ def _common_fields(shapes: list[Any]) -> tuple[str, ...] | None:
     if all(names is None for names in fields):
         return None
     if len(set(fields)) != 1:
-        raise ValueError(f"[input] min, opt and max namedtuples must have the same fields; got {fields}")
+        raise ValueError(
+            f"[input] min, opt and max namedtuples must have the same fields; got {fields}"
+        )
     names: tuple[str, ...] = fields[0]  # type: ignore[assignment]
     return names

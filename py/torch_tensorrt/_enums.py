@@ -75,7 +75,9 @@ class dtype(Enum):  # noqa: N801
         """
         found = cls.try_from(t, use_default)
         if found is None:
-            raise TypeError(f"{t!r} is not an element type; use a torch, numpy or torch_tensorrt dtype")
+            raise TypeError(
+                f"{t!r} is not an element type; use a torch, numpy or torch_tensorrt dtype"
+            )
         return found
 
     @classmethod

@@ -58,7 +58,9 @@ class CompilationSettings:
         "the engine computes float64 and int64 natively",
     )
     use_fp32_acc: bool = _off(
-        False, "Accumulate half-precision products in float32.", "products always accumulate in float32"
+        False,
+        "Accumulate half-precision products in float32.",
+        "products always accumulate in float32",
     )
     disable_tf32: bool = _off(
         False, "Do not use TF32.", "float32 follows torch's own precision flags"
@@ -114,7 +116,13 @@ class CompilationSettings:
         False, "Raise when an engine build fails instead of running that subgraph in PyTorch."
     )
     disabled_passes: Collection[str] = _on(
-        frozenset(), "Names of lowering passes not to run (see dump_lowering_passes)."
+        frozenset(), "Names of lowering or optimiser passes not to run (see dump_lowering_passes)."
+    )
+    disabled_tactics: Collection[str] = _on(
+        frozenset(), "Names of engine tactics (kernels) not to choose."
+    )
+    reference_only: bool = _on(
+        False, "Use the slow reference kernels only, to tell a wrong kernel from a wrong graph."
     )
 
     # -- builder
@@ -196,7 +204,11 @@ DEPRECATED: Mapping[str, tuple[str | None, str]] = {
     "debug": (None, "has no effect: use `with torch_tensorrt.logging.debug():`"),
 }
 
-_RANGED = {"min_block_size": (1, None), "optimization_level": (0, 5), "num_avg_timing_iters": (1, None)}
+_RANGED = {
+    "min_block_size": (1, None),
+    "optimization_level": (0, 5),
+    "num_avg_timing_iters": (1, None),
+}
 
 
 def option_names() -> list[str]:
@@ -204,7 +216,9 @@ def option_names() -> list[str]:
     return [f.name for f in dataclasses.fields(CompilationSettings)]
 
 
-def validate_options(options: Mapping[str, Any], base: CompilationSettings | None = None) -> CompilationSettings:
+def validate_options(
+    options: Mapping[str, Any], base: CompilationSettings | None = None
+) -> CompilationSettings:
     """Settings from user keywords.
 
     Each option that changes nothing here says so once per process, at WARNING.
@@ -270,7 +284,9 @@ def _check_values(settings: CompilationSettings) -> None:
         too_high = high is not None and isinstance(value, int) and value > high
         if not isinstance(value, int) or isinstance(value, bool) or value < low or too_high:
             upper = "" if high is None else f" and at most {high}"
-            raise InvalidOptionError(f"[settings] {name} is an integer of at least {low}{upper}, not {value!r}")
+            raise InvalidOptionError(
+                f"[settings] {name} is an integer of at least {low}{upper}, not {value!r}"
+            )
     if not isinstance(settings.dryrun, (bool, str)):
         raise InvalidOptionError(f"[settings] dryrun is a bool or a path, not {settings.dryrun!r}")
     if settings.fallback_data_dependent_ops and settings.require_full_compilation:

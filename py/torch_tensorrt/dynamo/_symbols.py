@@ -154,5 +154,5 @@ def _as_int(bound: Any, otherwise: int) -> int:
 
 
 def _hint(symbol: Any, shape_env: Any, low: int) -> int:
-    hints = getattr(shape_env, "backed_var_to_val", None) or getattr(shape_env, "var_to_val", {})
-    return int(hints.get(symbol, max(low, 1)))
+    name = "backed_var_to_val" if hasattr(shape_env, "backed_var_to_val") else "var_to_val"
+    return int(getattr(shape_env, name, {}).get(symbol, max(low, 1)))

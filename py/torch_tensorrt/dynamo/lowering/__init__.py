@@ -14,9 +14,8 @@ from torch_tensorrt.dynamo.lowering._decompositions import (
 from torch_tensorrt.dynamo.lowering._lower import (
     lower_exported_program,
     post_lowering,
-    pre_export_lowering,
-    unlift,
 )
+from torch_tensorrt.dynamo.lowering._unlift import unlift
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import (
     register_constant_fold_exclusion_rule,
     unregister_constant_fold_exclusion_rule,
@@ -31,7 +30,6 @@ __all__ = [
     "kept_composite_ops",
     "lower_exported_program",
     "post_lowering",
-    "pre_export_lowering",
     "register_constant_fold_exclusion_rule",
     "register_torch_trt_decomposition",
     "unlift",

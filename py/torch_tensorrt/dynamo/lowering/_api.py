@@ -8,9 +8,7 @@ from torch_tensorrt.dynamo.lowering.passes import POST_LOWERING_PASSES
 from torch_tensorrt.dynamo.lowering.passes._registry import PassFunction
 
 
-def _aten_lowering_pass(
-    function: PassFunction | None = None, *, index: int | None = None
-) -> Any:
+def _aten_lowering_pass(function: PassFunction | None = None, *, index: int | None = None) -> Any:
     """Decorator: add a pass ``(GraphModule, CompilationSettings) -> GraphModule``.
 
     Args:
@@ -41,5 +39,3 @@ def get_lowering_pass_config() -> list[str]:
 def dump_lowering_passes() -> str:
     """The pass list as text, one ``index: name`` a line."""
     return "\n".join(f"{i}: {name}" for i, name in enumerate(POST_LOWERING_PASSES.names()))
-
-

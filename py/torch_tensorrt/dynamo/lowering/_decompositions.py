@@ -7,6 +7,7 @@ is still one node.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
@@ -124,20 +125,30 @@ def get_decompositions(
     ``enable_experimental_decompositions`` uses PyTorch's whole Core ATen table: nothing is kept whole
     but what has no decomposition.
     """
-    table: DecompositionTable = torch.export.default_decompositions()
-    if not enable_experimental_decompositions:
-        for op in resolve_overloads(KEPT_WHOLE):
-            table.pop(op, None)
+    table = dict(_base_table(enable_experimental_decompositions))
     if decompose_attention:
         table.update(_attention_decompositions())
     table.update(TORCH_TRT_DECOMPOSITIONS)
     return table
 
 
+@functools.cache
+def _base_table(everything: bool) -> DecompositionTable:
+    table: DecompositionTable = dict(torch.export.default_decompositions().items())
+    if not everything:
+        for op in resolve_overloads(KEPT_WHOLE):
+            table.pop(op, None)
+    return table
+
+
+def kept_ops(table: DecompositionTable) -> list[OpOverload]:
+    """The operators that ``table`` keeps whole."""
+    return [op for op in resolve_overloads(KEPT_WHOLE) if op not in table]
+
+
 def kept_composite_ops(table: DecompositionTable) -> list[OpOverload]:
     """The CompositeImplicitAutograd operators that ``table`` keeps whole."""
-    ops = [op for op in resolve_overloads(KEPT_WHOLE) if op not in table]
-    return [op for op in ops if op._can_decompose()]
+    return [op for op in kept_ops(table) if op._can_decompose()]
 
 
 def _attention_decompositions() -> DecompositionTable:

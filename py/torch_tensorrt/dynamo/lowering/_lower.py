@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
+import torch
 from torch import fx
 from torch.export import ExportedProgram
 
 from torch_tensorrt.dynamo._settings import CompilationSettings
-from torch_tensorrt.dynamo.lowering._decompositions import get_decompositions
-from torch_tensorrt.dynamo.lowering.passes import POST_LOWERING_PASSES, PRE_EXPORT_PASSES
+from torch_tensorrt.dynamo.lowering._decompose import NotHandled, decompose
+from torch_tensorrt.dynamo.lowering._decompositions import (
+    DecompositionTable,
+    get_decompositions,
+    kept_ops,
+)
+from torch_tensorrt.dynamo.lowering._unlift import unlift
+from torch_tensorrt.dynamo.lowering.passes import POST_LOWERING_PASSES
 
 logger = logging.getLogger("torch_tensorrt")
-
-
-def pre_export_lowering(program: ExportedProgram, settings: CompilationSettings) -> ExportedProgram:
-    """Run the pre-export passes on the program's graph, in place."""
-    PRE_EXPORT_PASSES.run(program.graph_module, settings)
-    return program
 
 
 def post_lowering(gm: fx.GraphModule, settings: CompilationSettings) -> fx.GraphModule:
@@ -26,31 +26,29 @@ def post_lowering(gm: fx.GraphModule, settings: CompilationSettings) -> fx.Graph
     return POST_LOWERING_PASSES.run(gm, settings)
 
 
-def lower_exported_program(program: ExportedProgram, settings: CompilationSettings) -> fx.GraphModule:
+def lower_exported_program(
+    program: ExportedProgram, settings: CompilationSettings
+) -> fx.GraphModule:
     """The decomposed graph of ``program`` with parameters as attributes, after all passes.
 
     The program itself is not changed; parameters are shared with it, not copied.
     """
-    decomposed = program.run_decompositions(
-        get_decompositions(
-            settings.enable_experimental_decompositions, settings.decompose_attention
-        )
+    table = get_decompositions(
+        settings.enable_experimental_decompositions, settings.decompose_attention
     )
-    gm = unlift(decomposed)
-    return post_lowering(gm, settings)
+    return post_lowering(_decomposed(program, table), settings)
 
 
-def unlift(program: ExportedProgram) -> fx.GraphModule:
-    """``program.module()`` with values on attribute nodes and without the guard module."""
-    gm: Any = program.module(check_guards=False)
-    by_target = {}
-    for spec in program.graph_signature.input_specs:
-        if spec.target is not None:
-            by_target[spec.target] = spec.arg.name
-    placeholders = {n.name: n for n in program.graph.nodes if n.op == "placeholder"}
-    for node in gm.graph.nodes:
-        if node.op == "get_attr" and "val" not in node.meta:
-            source = placeholders.get(by_target.get(node.target, ""))
-            if source is not None:
-                node.meta.update(source.meta)
-    return gm
+def _decomposed(program: ExportedProgram, table: DecompositionTable) -> fx.GraphModule:
+    try:
+        gm = unlift(program)
+        with torch.no_grad():
+            decompose(gm, table, kept_ops(table))
+    except NotHandled as reason:
+        logger.debug("decomposition traces the whole program: %s", reason)
+    except Exception as error:
+        # The general way below is the reference; an operator that cannot be traced alone is no error.
+        logger.debug("decomposition traces the whole program: %s: %s", type(error).__name__, error)
+    else:
+        return gm
+    return unlift(program.run_decompositions(table))

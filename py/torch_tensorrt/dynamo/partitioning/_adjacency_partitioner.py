@@ -20,9 +20,7 @@ def adjacency_groups(gm: fx.GraphModule, verdict: NodeSupport) -> list[list[fx.N
     return min(candidates, key=len)
 
 
-def _alternate(
-    gm: fx.GraphModule, verdict: NodeSupport, engine_first: bool
-) -> list[list[fx.Node]]:
+def _alternate(gm: fx.GraphModule, verdict: NodeSupport, engine_first: bool) -> list[list[fx.Node]]:
     nodes = [node for node in gm.graph.nodes if node not in verdict.neutral]
     position = {node: index for index, node in enumerate(nodes)}
     users: dict[fx.Node, list[fx.Node]] = {node: [] for node in nodes}

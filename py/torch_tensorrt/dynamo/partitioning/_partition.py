@@ -57,7 +57,11 @@ def partition(
         UnsupportedOperatorException: something stays in PyTorch and ``require_full_compilation`` is set.
     """
     verdict = classify(gm, settings, support)
-    refused = [describe(n, r) for n, r in verdict.refused.items() if counts_as_op(n) or n.op == "call_module"]
+    refused = [
+        describe(n, r)
+        for n, r in verdict.refused.items()
+        if counts_as_op(n) or n.op == "call_module"
+    ]
     if settings.require_full_compilation:
         blocking = [d for d in refused if not _is_epilogue(d)]
         if blocking:
@@ -84,7 +88,11 @@ def _is_epilogue(left: UnsupportedNode) -> bool:
 
 def _too_small(unit: Unit, settings: CompilationSettings) -> str | None:
     if not unit.computes():
-        return None if settings.require_full_compilation else "a block of views only: nothing to compute"
+        return (
+            None
+            if settings.require_full_compilation
+            else "a block of views only: nothing to compute"
+        )
     if settings.require_full_compilation or unit.op_count() >= settings.min_block_size:
         return None
     return (

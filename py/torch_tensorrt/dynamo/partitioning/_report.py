@@ -94,7 +94,9 @@ class DryRunReport:
 def build_report(result: Partition, settings: CompilationSettings) -> DryRunReport:
     """The report on one partitioned graph."""
     defaults = CompilationSettings().as_dict()
-    changed = {k: str(v) for k, v in settings.as_dict().items() if v != defaults[k] and k != "dryrun"}
+    changed = {
+        k: str(v) for k, v in settings.as_dict().items() if v != defaults[k] and k != "dryrun"
+    }
     return DryRunReport(
         total_ops=result.total_ops,
         engine_ops=result.engine_ops,

@@ -44,7 +44,23 @@ def split(gm: fx.GraphModule, units: list[Unit]) -> PartitionedGraph:
     return _Splitter(gm, units).run()
 
 
+def in_torch(engine: fx.GraphModule) -> fx.GraphModule:
+    """The subgraph of an engine as a module that PyTorch runs; like an engine's module, it gives a single
+    output as a tensor and several as a tuple."""
+    graph = fx.Graph()
+    mapping: dict[fx.Node, Any] = {}
+    for node in engine.graph.nodes:
+        if node.op == "output":
+            results = tuple(mapping[n] for n in node.args[0])
+            graph.output(results[0] if len(results) == 1 else results)
+        else:
+            mapping[node] = graph.node_copy(node, mapping.__getitem__)
+    return fx.GraphModule(engine, graph)
+
+
 class _Splitter:
+    """State of one cut."""
+
     def __init__(self, gm: fx.GraphModule, units: list[Unit]) -> None:
         self._gm = gm
         self._units = units
@@ -67,7 +83,7 @@ class _Splitter:
                 self._copy_with_sources(unit.nodes[0])
         output = next(iter(reversed(self._gm.graph.nodes)))
         self._copy_with_sources(output)
-        root: dict[str, Any] = {e.name: e.module for e in self._engines}
+        root: dict[str, Any] = {e.name: in_torch(e.module) for e in self._engines}
         module = fx.GraphModule(self._collect_attributes(root), self._graph)
         module.meta.update(self._gm.meta)
         return PartitionedGraph(module, self._engines)
@@ -108,11 +124,15 @@ class _Splitter:
         module = builder.build(name, tensors, [c.meta["val"] for c in carriers])
         arguments = tuple(self._outer[source] for source in inputs) + tuple(carriers)
         call = self._graph.call_module(name, arguments)
-        call.meta["val"] = tuple(n.meta["val"] for n in tensors)
-        for index, node in enumerate(tensors):
-            item = self._graph.call_function(operator.getitem, (call, index))
-            item.meta.update(node.meta)
-            self._outer[node] = item
+        if len(tensors) == 1:
+            call.meta.update(tensors[0].meta)
+            self._outer[tensors[0]] = call
+        else:
+            call.meta["val"] = tuple(n.meta["val"] for n in tensors)
+            for index, node in enumerate(tensors):
+                item = self._graph.call_function(operator.getitem, (call, index))
+                item.meta.update(node.meta)
+                self._outer[node] = item
         self._engines.append(EngineSubgraph(name, module, unit))
 
     def _carrier(self, symbol: Any, unit: Unit) -> fx.Node:

@@ -14,10 +14,7 @@ from torch_tensorrt.dynamo.partitioning._support import NodeSupport
 
 _VIEWS = frozenset(
     getattr(torch.ops.aten, name)
-    for name in (
-        "view reshape _unsafe_view permute transpose t unsqueeze squeeze expand slice select "
-        "split split_with_sizes alias detach unbind flatten narrow"
-    ).split()
+    for name in ["view", "reshape", "_unsafe_view", "permute", "transpose", "t", "unsqueeze", "squeeze", "expand", "slice", "select", "split", "split_with_sizes", "alias", "detach", "unbind", "flatten", "narrow"]
 )
 
 
@@ -45,7 +42,9 @@ def counts_as_op(node: fx.Node) -> bool:
     return node.op == "call_function" and node.target is not operator.getitem
 
 
-def order_units(gm: fx.GraphModule, verdict: NodeSupport, groups: list[list[fx.Node]]) -> list[Unit]:
+def order_units(
+    gm: fx.GraphModule, verdict: NodeSupport, groups: list[list[fx.Node]]
+) -> list[Unit]:
     """Units in a runnable order: the groups as engines, every other computing node by itself.
 
     Operators with side effects (writes, random numbers) keep their order among each other, and a write

@@ -11,8 +11,6 @@ from torch_tensorrt.dynamo.lowering.passes.replace_max_pool_with_indices import 
 )
 from torch_tensorrt.dynamo.lowering.passes.simplify_slices import simplify_slices
 
-PRE_EXPORT_PASSES = PassList("pre-export", [remove_detach, remove_assert_nodes])
-
 POST_LOWERING_PASSES = PassList(
     "post-lowering",
     [
@@ -26,4 +24,4 @@ POST_LOWERING_PASSES = PassList(
     ],
 )
 
-__all__ = ["POST_LOWERING_PASSES", "PRE_EXPORT_PASSES", "PassList"]
+__all__ = ["POST_LOWERING_PASSES", "PassList"]

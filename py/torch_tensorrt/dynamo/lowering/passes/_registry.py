@@ -56,14 +56,14 @@ class PassList:
         del self._passes[index]
 
     def run(self, gm: fx.GraphModule, settings: CompilationSettings) -> fx.GraphModule:
-        """Run every pass that is not disabled; each result is checked by FX's own linter."""
+        """Run every pass that is not disabled; the result is checked by FX's own linter."""
         for entry in self:
             if entry.name in settings.disabled_passes:
                 continue
             start = time.perf_counter()
             gm = entry.function(gm, settings)
-            gm.graph.lint()
             elapsed = (time.perf_counter() - start) * 1e3
             logger.debug("%s pass %s: %.1f ms", self.title, entry.name, elapsed)
+        gm.graph.lint()
         gm.recompile()
         return gm

@@ -68,7 +68,7 @@ def _can_fold(node: fx.Node, known: dict[fx.Node, Any], settings: CompilationSet
     if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
         return False
     value = node.meta.get("val")
-    if not isinstance(value, torch.Tensor) or value.numel() > MAX_ELEMENTS or free_symbols(value):
+    if not isinstance(value, torch.Tensor) or free_symbols(value) or value.numel() > MAX_ELEMENTS:
         return False
     if any(source not in known for source in node.all_input_nodes):
         return False
@@ -92,7 +92,6 @@ def _store(gm: fx.GraphModule, folded: dict[fx.Node, torch.Tensor]) -> None:
             constant = gm.graph.get_attr(name)
         constant.meta.update(node.meta)
         node.replace_all_uses_with(constant)
-    gm.graph.eliminate_dead_code()
 
 
 def mutated_attributes(gm: fx.GraphModule) -> set[str]:

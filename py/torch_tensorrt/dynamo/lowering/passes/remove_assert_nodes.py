@@ -25,7 +25,6 @@ def remove_assert_nodes(gm: fx.GraphModule, settings: CompilationSettings) -> fx
         is_guard = node.op == "call_module" and node.target == "_guards_fn"
         if is_guard or (_is_assert(node) and not _may_fail(node)):
             gm.graph.erase_node(node)
-    gm.graph.eliminate_dead_code()
     return gm
 
 

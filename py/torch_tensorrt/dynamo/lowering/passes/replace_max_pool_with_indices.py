@@ -32,5 +32,4 @@ def replace_max_pool_with_indices(
         pooled.meta["val"] = node.meta["val"][0]
         for user in live:
             user.replace_all_uses_with(pooled)
-    gm.graph.eliminate_dead_code()
     return gm

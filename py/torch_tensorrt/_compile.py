@@ -1,0 +1,247 @@
+"""The package's main functions: compile, convert_method_to_trt_engine, save, load."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.export import ExportedProgram
+
+from torch_tensorrt._exceptions import InvalidOptionError, SaveError
+
+logger = logging.getLogger("torch_tensorrt")
+
+_IRS = ("default", "dynamo", "torch_compile", "ts", "torchscript", "fx")
+
+
+def compile(
+    module: Any,
+    ir: str = "default",
+    inputs: Any = None,
+    arg_inputs: Any = None,
+    kwarg_inputs: Mapping[str, Any] | None = None,
+    enabled_precisions: Any = None,
+    **kwargs: Any,
+) -> Any:
+    """Compile a module.
+
+    Args:
+        module: ``torch.nn.Module`` or ``torch.export.ExportedProgram``.
+        ir: ``"default"`` and ``"dynamo"`` export the module and compile ahead of time; ``"torch_compile"``
+            compiles at the first call.
+        inputs: Positional inputs: tensors, or :class:`Input` to declare ranges of shapes.
+        arg_inputs: The same as ``inputs``.
+        kwarg_inputs: Keyword inputs.
+        enabled_precisions: No effect: an engine computes in the types of the module.
+        **kwargs: Fields of :class:`torch_tensorrt.dynamo.CompilationSettings`.
+
+    Returns:
+        A ``torch.fx.GraphModule``, or for ``"torch_compile"`` the module wrapped by ``torch.compile``.
+
+    Raises:
+        InvalidOptionError: unknown option or bad value.
+        ValueError: no inputs where they are needed, or an unknown ``ir``.
+        NotImplementedError: the TorchScript and FX front ends.
+        UnsupportedOperatorException: see ``require_full_compilation``.
+    """
+    if enabled_precisions is not None:
+        kwargs["enabled_precisions"] = enabled_precisions
+    if _choose_ir(module, ir) == "torch_compile":
+        from torch_tensorrt.dynamo._settings import validate_options
+        from torch_tensorrt.dynamo.backend import torch_tensorrt_backend
+
+        dynamic = kwargs.pop("dynamic", None)
+        validate_options(kwargs)
+        return torch.compile(
+            module, backend=torch_tensorrt_backend, dynamic=dynamic, options=kwargs or None
+        )
+    from torch_tensorrt import dynamo
+
+    tracing = _pop_tracing_options(kwargs)
+    dynamo.validate_options(kwargs)
+    _require_inputs(module, inputs, arg_inputs, kwarg_inputs)
+    program = dynamo.trace(
+        module,
+        inputs,
+        arg_inputs=arg_inputs,
+        kwarg_inputs=kwarg_inputs,
+        device=kwargs.get("device"),
+        **tracing,
+    )
+    return dynamo.compile(
+        program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
+    )
+
+
+def convert_method_to_trt_engine(
+    module: Any,
+    method_name: str = "forward",
+    inputs: Any = None,
+    arg_inputs: Any = None,
+    kwarg_inputs: Mapping[str, Any] | None = None,
+    ir: str = "default",
+    enabled_precisions: Any = None,
+    **kwargs: Any,
+) -> bytes:
+    """One method of a module as one serialized engine.
+
+    Args:
+        method_name: The method to convert; the others as in :func:`compile`.
+
+    Raises:
+        UnsupportedOperatorException: something in the method cannot run in an engine.
+        ValueError: the module has no such method.
+    """
+    if enabled_precisions is not None:
+        kwargs["enabled_precisions"] = enabled_precisions
+    _choose_ir(module, ir)
+    from torch_tensorrt import dynamo
+
+    target = module
+    if method_name != "forward" and isinstance(module, torch.nn.Module):
+        if not callable(getattr(module, method_name, None)):
+            raise ValueError(f"{type(module).__name__} has no method '{method_name}'")
+        target = _MethodAsForward(module, method_name)
+    tracing = _pop_tracing_options(kwargs)
+    _require_inputs(target, inputs, arg_inputs, kwarg_inputs)
+    program = dynamo.trace(
+        target, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **tracing
+    )
+    return dynamo.convert_exported_program_to_serialized_trt_engine(
+        program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
+    )
+
+
+class _MethodAsForward(torch.nn.Module):
+    def __init__(self, module: torch.nn.Module, method_name: str) -> None:
+        super().__init__()
+        self.module = module
+        self._method_name = method_name
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return getattr(self.module, self._method_name)(*args, **kwargs)
+
+
+def save(
+    module: Any,
+    file_path: str = "",
+    *,
+    extra_files: dict[str, Any] | None = None,
+    output_format: str = "exported_program",
+    inputs: Any = None,
+    arg_inputs: Any = None,
+    kwarg_inputs: Mapping[str, Any] | None = None,
+    retrace: bool = True,
+    use_legacy_exporter: bool | None = None,
+    pickle_protocol: int = 2,
+    dynamic_shapes: Any = None,
+    **kwargs: Any,
+) -> None:
+    """Write a compiled module to a file that a fresh process loads with :func:`load`.
+
+    Args:
+        module: Result of :func:`compile`, or an ``ExportedProgram``.
+        extra_files: Name to text, stored in the file.
+        output_format: ``"exported_program"``.
+        inputs: Inputs to capture with; by default those the module was compiled for. Ranges of :class:`Input`
+            keep their axes dynamic.
+        retrace: Capture the module again (default); False writes its graph as it is.
+        use_legacy_exporter: Given: the opposite of ``retrace``.
+        dynamic_shapes: As in ``torch.export.export``; wins over the ranges of the inputs.
+
+    Raises:
+        SaveError: a module or a format that cannot be written.
+    """
+    from torch_tensorrt.dynamo._exporter import export
+
+    if output_format != "exported_program":
+        raise SaveError(
+            f"output_format '{output_format}' cannot be written yet; use 'exported_program'"
+        )
+    if kwargs:
+        raise InvalidOptionError(f"[save] unknown keyword(s) {sorted(kwargs)}")
+    if not file_path:
+        raise SaveError("a file_path is needed")
+    if inputs is not None and arg_inputs is not None:
+        raise ValueError("give inputs or arg_inputs, not both: they mean the same")
+    if isinstance(module, ExportedProgram):
+        program = module
+    elif isinstance(module, torch.fx.GraphModule):
+        program = export(
+            module,
+            arg_inputs=arg_inputs if arg_inputs is not None else inputs,
+            kwarg_inputs=kwarg_inputs,
+            dynamic_shapes=dynamic_shapes,
+            use_legacy_exporter=not retrace if use_legacy_exporter is None else use_legacy_exporter,
+        )
+    else:
+        raise SaveError(
+            f"a {type(module).__name__} cannot be saved; compile it first with torch_tensorrt.compile(module, "
+            "arg_inputs=...)"
+            + (" (a torch.compile result cannot be saved)" if hasattr(module, "_orig_mod") else "")
+        )
+    torch.export.save(program, file_path, extra_files=extra_files, pickle_protocol=pickle_protocol)
+
+
+def load(
+    file_path: str = "",
+    extra_files: dict[str, Any] | None = None,
+    *,
+    format: str | None = None,
+    **kwargs: Any,
+) -> Any:
+    """Read a file written by :func:`save`.
+
+    Returns:
+        An ``ExportedProgram``; its ``module()`` is callable.
+
+    Raises:
+        ValueError: a format that is not read here, or a file that is not an exported program.
+    """
+    if format not in (None, "exported_program"):
+        raise ValueError(f"[load] format '{format}' is not supported; files of save() need none")
+    from torch_tensorrt.dynamo.runtime import TorchTensorRTModule  # noqa: F401
+
+    try:
+        return torch.export.load(file_path, extra_files=extra_files, **kwargs)
+    except (FileNotFoundError, IsADirectoryError):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"[load] {file_path} cannot be read as an exported program: {error}"
+        ) from error
+
+
+def _choose_ir(module: Any, ir: str) -> str:
+    if ir not in _IRS:
+        raise ValueError(f"unknown ir '{ir}'; known are {_IRS}")
+    scripted = isinstance(module, torch.jit.ScriptModule)
+    if ir in ("ts", "torchscript") or (ir == "default" and scripted):
+        raise NotImplementedError(
+            "the TorchScript front end is not supported yet; pass the nn.Module itself"
+        )
+    if ir == "fx":
+        raise NotImplementedError("the FX front end does not exist here; use ir='dynamo'")
+    if not isinstance(module, (torch.nn.Module, ExportedProgram)):
+        raise ValueError(
+            f"cannot compile a {type(module).__name__}; pass a torch.nn.Module or an ExportedProgram"
+        )
+    if ir == "torch_compile" and isinstance(module, ExportedProgram):
+        raise ValueError("ir='torch_compile' needs an nn.Module, not an ExportedProgram")
+    return "torch_compile" if ir == "torch_compile" else "dynamo"
+
+
+def _require_inputs(module: Any, inputs: Any, arg_inputs: Any, kwarg_inputs: Any) -> None:
+    if isinstance(module, ExportedProgram):
+        return
+    if inputs is None and arg_inputs is None and not kwarg_inputs:
+        raise ValueError(
+            "inputs are needed to capture the module: tensors, or torch_tensorrt.Input to declare shapes"
+        )
+
+
+def _pop_tracing_options(kwargs: dict[str, Any]) -> dict[str, Any]:
+    names = ("strict", "dynamic_shapes", "prefer_deferred_runtime_asserts_over_guards")
+    return {name: kwargs.pop(name) for name in names if name in kwargs}

@@ -1,0 +1,149 @@
+"""From a lowered graph to a module that runs: partition, build every engine, put them in place."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+
+from torch_tensorrt._exceptions import ConversionError, TorchTensorRTError
+from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo._symbols import free_symbols, shape_env_of, symbol_ranges
+from torch_tensorrt.dynamo.partitioning import (
+    EngineSubgraph,
+    Partition,
+    build_report,
+    partition,
+    write_report,
+)
+
+logger = logging.getLogger("torch_tensorrt")
+
+Ranges = dict[str, tuple[int, int, int]]
+#: ``(module, settings, name=, input_ranges=) -> module`` that runs the subgraph in an engine.
+Converter = Callable[..., torch.nn.Module]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """A compiled graph.
+
+    Attributes:
+        module: Runs the whole graph; engines are its ``_run_on_acc_N`` children.
+        partition: What went where.
+        failed: Names of subgraphs whose engine could not be built; they run in PyTorch.
+        seconds: Time of partitioning and building.
+    """
+
+    module: fx.GraphModule
+    partition: Partition
+    failed: tuple[str, ...]
+    seconds: float
+
+
+def compile_module(
+    gm: fx.GraphModule,
+    settings: CompilationSettings,
+    declared: Ranges | None = None,
+    convert: Converter | None = None,
+) -> BuildResult:
+    """Build engines for everything in the lowered graph ``gm`` that can run in one.
+
+    Args:
+        declared: Ranges of symbols declared by the user's Inputs.
+        convert: Builder of one engine, instead of the converters' own.
+
+    Raises:
+        UnsupportedOperatorException: see ``require_full_compilation``.
+        ConversionError, RuntimeError: an engine build failed, and ``require_full_compilation`` or
+            ``pass_through_build_failures`` is set.
+    """
+    start = time.perf_counter()
+    result = partition(gm, settings)
+    if settings.dryrun:
+        write_report(build_report(result, settings), settings.dryrun)
+        return BuildResult(gm, result, (), time.perf_counter() - start)
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s", build_report(result, settings))
+    failed = tuple(
+        engine.name
+        for engine in result.graph.engines
+        if not _build_engine(result.graph.module, engine, settings, declared, convert)
+    )
+    built = BuildResult(result.graph.module, result, failed, time.perf_counter() - start)
+    log_summary(built, settings)
+    return built
+
+
+def _build_engine(
+    outer: fx.GraphModule,
+    engine: EngineSubgraph,
+    settings: CompilationSettings,
+    declared: Ranges | None,
+    convert: Converter | None,
+) -> bool:
+    """Replace the subgraph by its engine; False when it stays in PyTorch."""
+    if convert is None:
+        from torch_tensorrt.dynamo.conversion import convert_module as convert
+    ranges = input_ranges(engine.module, declared)
+    try:
+        built = convert(engine.module, settings, name=engine.name, input_ranges=ranges)
+    except Exception as error:
+        if settings.require_full_compilation or settings.pass_through_build_failures:
+            raise
+        kind = (
+            "" if isinstance(error, (ConversionError, TorchTensorRTError)) else type(error).__name__
+        )
+        logger.warning(
+            "the engine %s could not be built and its %d operators run in PyTorch: %s %s",
+            engine.name,
+            engine.unit.op_count(),
+            kind,
+            error,
+        )
+        return False
+    setattr(outer, engine.name, built)
+    return True
+
+
+def input_ranges(module: fx.GraphModule, declared: Ranges | None = None) -> Ranges:
+    """Range of every symbol in the inputs of an engine's subgraph."""
+    placeholders = [n for n in module.graph.nodes if n.op == "placeholder"]
+    symbols = {s for n in placeholders for s in free_symbols(n.meta.get("val"))}
+    return symbol_ranges(sorted(symbols, key=str), shape_env_of(placeholders), declared)
+
+
+def log_summary(result: BuildResult, settings: CompilationSettings) -> None:
+    """The one line that a successful build prints at INFO."""
+    done = [e for e in result.partition.graph.engines if e.name not in result.failed]
+    ops = sum(engine.unit.op_count() for engine in done)
+    plural = "" if len(done) == 1 else "s"
+    logger.info(
+        "%d engine%s, %d/%d ops, %.1f s build, %s",
+        len(done),
+        plural,
+        ops,
+        result.partition.total_ops,
+        result.seconds,
+        _device_text(settings),
+    )
+    if not done:
+        logger.warning(
+            "no engine was built: %d of %d operators can run in one, and min_block_size is %d; the graph runs in "
+            "PyTorch (dryrun=True lists the reasons)",
+            sum(result.partition.candidate_sizes),
+            result.partition.total_ops,
+            settings.min_block_size,
+        )
+
+
+def _device_text(settings: CompilationSettings) -> str:
+    device: Any = settings.device.to(torch.device)
+    if device.type != "cpu":
+        return str(device)
+    return f"cpu {torch.backends.cpu.get_cpu_capability().lower()}"

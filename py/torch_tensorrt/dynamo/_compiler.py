@@ -1,0 +1,183 @@
+"""Ahead-of-time compilation of exported programs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
+
+from torch_tensorrt._exceptions import BindingNameMismatchError, UnsupportedOperatorException
+from torch_tensorrt._Input import Input
+from torch_tensorrt.dynamo._build import Ranges, compile_module, input_ranges
+from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
+from torch_tensorrt.dynamo._settings import CompilationSettings, validate_options
+from torch_tensorrt.dynamo.lowering import lower_exported_program
+from torch_tensorrt.dynamo.partitioning import partition
+
+logger = logging.getLogger("torch_tensorrt")
+
+
+def compile(
+    exported_program: ExportedProgram,
+    inputs: Any = None,
+    *,
+    arg_inputs: Any = None,
+    kwarg_inputs: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> fx.GraphModule:
+    """Compile an exported program.
+
+    Args:
+        exported_program: Result of ``torch.export.export`` or :func:`torch_tensorrt.dynamo.trace`.
+        inputs: Positional inputs as tensors or :class:`torch_tensorrt.Input` (same as ``arg_inputs``).
+        kwarg_inputs: Keyword inputs.
+        **options: Fields of :class:`CompilationSettings`.
+
+    Returns:
+        A module with the program's own signature. Its ``_run_on_acc_N`` children are engines, everything else runs
+        in PyTorch. With ``dryrun`` the lowered graph itself, after the report.
+
+    Raises:
+        InvalidOptionError: unknown option or bad value.
+        UnsupportedOperatorException: see ``require_full_compilation``.
+    """
+    settings = validate_options(options)
+    args, keywords = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
+    _require_program(exported_program)
+    gm = lower_exported_program(exported_program, settings)
+    ranges = declared_ranges(gm, [args, keywords])
+    result = compile_module(gm, settings, ranges).module
+    result.meta["torch_tensorrt_inputs"] = (args, keywords)
+    return result
+
+
+def convert_exported_program_to_serialized_trt_engine(
+    exported_program: ExportedProgram,
+    inputs: Any = None,
+    *,
+    arg_inputs: Any = None,
+    kwarg_inputs: Mapping[str, Any] | None = None,
+    lift_mutable_buffers: bool = False,
+    arg_input_binding_names: Any = None,
+    kwarg_input_binding_names: Any = None,
+    output_binding_names: Any = None,
+    **options: Any,
+) -> bytes:
+    """The whole program as one engine, serialized.
+
+    Args:
+        arg_input_binding_names: Names of the engine's inputs, a tree that mirrors the positional arguments.
+        kwarg_input_binding_names: The same for keyword arguments.
+        output_binding_names: Names of its outputs, a tree that mirrors the program's outputs.
+
+    Raises:
+        UnsupportedOperatorException: something cannot run in the engine.
+        BindingNameMismatchError: names that do not mirror the program.
+        NotImplementedError: ``lift_mutable_buffers``.
+    """
+    if lift_mutable_buffers:
+        raise NotImplementedError(
+            "lift_mutable_buffers is not supported yet; make the buffer an input and an output of the module"
+        )
+    settings = validate_options({**options, "require_full_compilation": True})
+    args, keywords = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
+    _require_program(exported_program)
+    gm = lower_exported_program(exported_program, settings)
+    ranges = declared_ranges(gm, [args, keywords])
+    result = partition(gm, settings)
+    if len(result.graph.engines) != 1:
+        raise UnsupportedOperatorException(
+            f"the program gives {len(result.graph.engines)} engines, one is needed; see dryrun=True"
+        )
+    engine = result.graph.engines[0]
+    _name_bindings(
+        gm,
+        engine.module,
+        [arg_input_binding_names, kwarg_input_binding_names],
+        output_binding_names,
+    )
+    from torch_tensorrt.dynamo.conversion import convert_module
+
+    built = convert_module(
+        engine.module, settings, name=engine.name, input_ranges=input_ranges(engine.module, ranges)
+    )
+    return bytes(built.serialized_engine_tensor().numpy().tobytes())
+
+
+def declared_ranges(gm: fx.GraphModule, declared: Any) -> Ranges:
+    """Ranges of symbols from the user's Inputs, matched with the placeholders by position."""
+    leaves = pytree.tree_leaves(declared, is_leaf=lambda leaf: isinstance(leaf, Input))
+    placeholders = [n for n in gm.graph.nodes if n.op == "placeholder"]
+    ranges: Ranges = {}
+    if len(leaves) != len(placeholders):
+        return ranges
+    for leaf, node in zip(leaves, placeholders, strict=True):
+        value = node.meta.get("val")
+        if not isinstance(leaf, Input) or not isinstance(value, torch.Tensor):
+            continue
+        for low, opt, high, size in zip(*leaf.shape_range(), value.shape, strict=True):
+            if isinstance(size, torch.SymInt) and size.node.expr.is_symbol and low != high:
+                old = ranges.get(str(size), (low, opt, high))
+                ranges[str(size)] = (max(old[0], low), old[1], min(old[2], high))
+    return ranges
+
+
+def _require_program(program: Any) -> None:
+    if not isinstance(program, ExportedProgram):
+        raise TypeError(
+            f"torch_tensorrt.dynamo takes an ExportedProgram, not {type(program).__name__}; use "
+            "torch_tensorrt.compile(module, arg_inputs=...) or torch_tensorrt.dynamo.trace first"
+        )
+
+
+def _declared_inputs(
+    inputs: Any, arg_inputs: Any, kwarg_inputs: Mapping[str, Any] | None
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    if inputs is not None and arg_inputs is not None:
+        raise ValueError("give inputs or arg_inputs, not both: they mean the same")
+    args = as_argument_tuple(arg_inputs if arg_inputs is not None else inputs)
+    return prepare_inputs(args), prepare_inputs(dict(kwarg_inputs or {}))
+
+
+def _name_bindings(
+    gm: fx.GraphModule, engine: fx.GraphModule, input_names: list[Any], output_names: Any
+) -> None:
+    names = [name for tree in input_names if tree is not None for name in pytree.tree_leaves(tree)]
+    if names:
+        placeholders = [n for n in gm.graph.nodes if n.op == "placeholder"]
+        _check_names(names, len(placeholders), "input")
+        renamed = dict(zip((p.name for p in placeholders), names, strict=True))
+        for node in engine.graph.nodes:
+            if node.op == "placeholder" and node.name in renamed:
+                node._rename(renamed[node.name])
+                node.target = node.name
+    if output_names is not None:
+        results = next(iter(reversed(engine.graph.nodes))).args[0]
+        wanted = pytree.tree_leaves(output_names)
+        _check_names(wanted, len(results), "output")
+        for node, name in zip(results, wanted, strict=True):
+            node._rename(name)
+    engine.recompile()
+
+
+def _check_names(names: list[Any], count: int, kind: str) -> None:
+    if len(names) != count or not all(isinstance(n, str) and n for n in names):
+        raise BindingNameMismatchError(
+            f"{len(names)} {kind} binding names {names} for {count} {kind}(s); the names must be non-empty "
+            f"strings in a tree that mirrors the program's {kind}s"
+        )
+    if len(set(names)) != len(names):
+        raise BindingNameMismatchError(f"{kind} binding names {names} are not all different")
+
+
+__all__ = [
+    "CompilationSettings",
+    "compile",
+    "convert_exported_program_to_serialized_trt_engine",
+    "declared_ranges",
+]

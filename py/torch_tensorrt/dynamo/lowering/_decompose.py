@@ -1,0 +1,258 @@
+"""Decomposition of an exported graph, node by node.
+
+``ExportedProgram.run_decompositions`` traces the whole program again, which takes longer than everything else in
+a build. An exported graph is nearly functional already, so here only the nodes that need it are traced, each
+distinct one once. Programs with anything unusual (writes to buffers or views, higher-order operators) are reported
+as not handled and take the general way.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import fx
+from torch._ops import OpOverload
+from torch.utils import _pytree as pytree
+
+from torch_tensorrt.dynamo.lowering._decompositions import (
+    TORCH_TRT_DECOMPOSITIONS,
+    DecompositionTable,
+)
+from torch_tensorrt.dynamo.lowering._direct_rewrites import DIRECT_REWRITES
+
+
+class NotHandled(Exception):
+    """The graph needs the general way; the message says why."""
+
+
+def decompose(gm: fx.GraphModule, table: DecompositionTable, kept: Sequence[OpOverload]) -> None:
+    """Rewrite ``gm`` in place: no operator of ``table`` and no composite one is left but the kept.
+
+    Raises:
+        NotHandled: the graph is left in a state that must be thrown away.
+    """
+    remove_inactive_dropout(gm)
+    functionalize_fresh_writes(gm)
+    _Decomposer(gm, table, kept).run()
+
+
+def remove_inactive_dropout(gm: fx.GraphModule) -> None:
+    """``dropout(x, p, train=False)`` -> ``x``, in its writing forms too."""
+    for node in list(gm.graph.nodes):
+        packet = getattr(node.target, "overloadpacket", None)
+        if packet in _DROPOUTS and len(node.args) == 3 and node.args[2] is False:
+            node.replace_all_uses_with(node.args[0])
+            gm.graph.erase_node(node)
+
+
+_DROPOUTS = frozenset(
+    getattr(torch.ops.aten, name)
+    for name in ["dropout", "dropout_", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"]
+)
+
+
+def functionalize_fresh_writes(gm: fx.GraphModule) -> None:
+    """``relu_(x)`` -> ``relu(x)`` where ``x`` is a fresh intermediate that has no views.
+
+    Raises:
+        NotHandled: any other write.
+    """
+    for node in list(gm.graph.nodes):
+        if node.op != "call_function" or not isinstance(node.target, OpOverload):
+            continue
+        if not node.target._schema.is_mutable:
+            continue
+        target = _functional_twin(node.target)
+        written = node.args[0] if node.args else None
+        if target is None or not isinstance(written, fx.Node) or not _is_fresh(written):
+            raise NotHandled(f"{node.target} writes to {written}")
+        node.target = target
+        written.replace_all_uses_with(
+            node, delete_user_cb=lambda user, node=node: _runs_after(node, user)
+        )
+
+
+def _functional_twin(op: OpOverload) -> OpOverload | None:
+    namespace, _, name = op._schema.name.partition("::")
+    if not name.endswith("_") or name.endswith("__"):
+        return None
+    packet = getattr(getattr(torch.ops, namespace), name[:-1], None)
+    if packet is None or op._overloadname not in packet.overloads():
+        return None
+    twin: OpOverload = getattr(packet, op._overloadname)
+    same = [a.name for a in twin._schema.arguments] == [a.name for a in op._schema.arguments]
+    return twin if same else None
+
+
+def _is_fresh(node: fx.Node) -> bool:
+    if node.op != "call_function" or not isinstance(node.target, OpOverload):
+        return False
+    if _returns_alias(node.target):
+        return False
+    users = (u for u in node.users if isinstance(u.target, OpOverload))
+    return not any(_returns_alias(u.target) for u in users if not u.target._schema.is_mutable)
+
+
+def _returns_alias(op: OpOverload) -> bool:
+    # A composite operator's schema says nothing about views: reshape and friends may return one.
+    composite = op._can_decompose() and op._schema.name not in _NEVER_ALIAS
+    return composite or any(result.alias_info is not None for result in op._schema.returns)
+
+
+_NEVER_ALIAS = frozenset(
+    f"aten::{name}"
+    for name in ["linear", "matmul", "conv1d", "conv2d", "conv3d", "batch_norm", "layer_norm", "group_norm", "rms_norm", "silu", "gelu", "scaled_dot_product_attention", "max_pool2d", "adaptive_avg_pool2d", "softmax", "relu6", "hardtanh"]
+)
+
+
+def _runs_after(node: fx.Node, user: fx.Node) -> bool:
+    return user is not node and node < user
+
+
+class _Decomposer:
+    def __init__(
+        self, gm: fx.GraphModule, table: DecompositionTable, kept: Sequence[OpOverload]
+    ) -> None:
+        self._gm = gm
+        self._kept = set(kept)
+        self._table = {op: f for op, f in table.items() if op not in self._kept}
+        self._cache: dict[Any, fx.GraphModule] = {}
+        self._mode = _fake_mode_of(gm)
+
+    def run(self) -> None:
+        for node in list(self._gm.graph.nodes):
+            if node.op == "call_module" or (
+                node.op == "call_function"
+                and isinstance(node.target, torch._ops.HigherOrderOperator)
+            ):
+                raise NotHandled(f"{node.op} {node.target}")
+            if self._must_expand(node):
+                self._expand(node)
+
+    def _must_expand(self, node: fx.Node) -> bool:
+        op = node.target
+        if node.op != "call_function" or not isinstance(op, OpOverload) or op in self._kept:
+            return False
+        if not isinstance(node.meta.get("val"), (torch.Tensor, list, tuple)):
+            return False
+        return op in self._table or op._can_decompose()
+
+    def _expand(self, node: fx.Node) -> None:
+        rewrite = DIRECT_REWRITES.get(node.target)
+        if rewrite is not None and node.target not in TORCH_TRT_DECOMPOSITIONS:
+            with self._gm.graph.inserting_before(node):
+                made = rewrite(self._gm.graph, node)
+            if made is not None:
+                self._replace(node, made)
+                return
+        leaves, spec = pytree.tree_flatten((node.args, node.kwargs))
+        inputs = [leaf for leaf in leaves if isinstance(leaf, fx.Node)]
+        values = [
+            self._value(leaf.meta["val"]) if isinstance(leaf, fx.Node) else leaf for leaf in leaves
+        ]
+        key = (node.target, spec, tuple(_key_of(value) for value in values))
+        traced = self._cache.get(key)
+        if traced is None:
+            dynamic = [isinstance(leaf, fx.Node) for leaf in leaves]
+            traced = self._trace(node.target, values, dynamic, spec)
+            self._cache[key] = traced
+        self._splice(node, traced, inputs)
+
+    def _value(self, value: Any) -> Any:
+        """``value`` as a tensor of this graph's fake mode; constants may come with one of their own."""
+        if not isinstance(value, torch.Tensor) or getattr(value, "fake_mode", None) is self._mode:
+            return value
+        if any(isinstance(size, torch.SymInt) for size in value.shape):
+            raise NotHandled("symbolic values of two captures in one graph")
+        with self._mode:
+            return torch.empty_strided(
+                value.shape, value.stride(), dtype=value.dtype, device=value.device
+            )
+
+    def _trace(self, op: Any, values: list[Any], dynamic: list[bool], spec: Any) -> fx.GraphModule:
+        from torch.fx.experimental.proxy_tensor import make_fx
+
+        def call(*given: Any) -> Any:
+            supply = iter(given)
+            leaves = [next(supply) if d else v for d, v in zip(dynamic, values, strict=True)]
+            args, kwargs = pytree.tree_unflatten(leaves, spec)
+            return op(*args, **kwargs)
+
+        given = [v for v, d in zip(values, dynamic, strict=True) if d]
+        with self._mode:
+            traced = make_fx(call, decomposition_table=self._table, tracing_mode="real")(*given)
+        for inner in traced.graph.nodes:
+            schema = getattr(inner.target, "_schema", None)
+            if schema is not None and schema.is_mutable:
+                raise NotHandled(f"the decomposition of {op} writes in place ({inner.target})")
+        return traced
+
+    def _splice(self, node: fx.Node, traced: fx.GraphModule, inputs: list[fx.Node]) -> None:
+        mapping: dict[fx.Node, Any] = {}
+        supply = iter(inputs)
+        result: Any = None
+        with self._gm.graph.inserting_before(node):
+            for inner in traced.graph.nodes:
+                if inner.op == "placeholder":
+                    mapping[inner] = next(supply)
+                elif inner.op == "output":
+                    result = fx.map_arg(inner.args[0], mapping.__getitem__)
+                elif inner.op == "get_attr":
+                    mapping[inner] = self._constant(traced, inner)
+                else:
+                    mapping[inner] = self._copy(node, inner, mapping)
+        self._replace(node, result)
+
+    def _copy(self, node: fx.Node, inner: fx.Node, mapping: dict[fx.Node, Any]) -> fx.Node:
+        copied = self._gm.graph.node_copy(inner, mapping.__getitem__)
+        for name in ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node"):
+            if name in node.meta:
+                copied.meta[name] = node.meta[name]
+        return copied
+
+    def _constant(self, traced: fx.GraphModule, inner: fx.Node) -> fx.Node:
+        name = f"_decomposed_constant_{len(self._cache)}_{inner.name}"
+        self._gm.register_buffer(name, getattr(traced, str(inner.target)), persistent=False)
+        made = self._gm.graph.get_attr(name)
+        made.meta.update(inner.meta)
+        return made
+
+    def _replace(self, node: fx.Node, result: Any) -> None:
+        if isinstance(result, fx.Node):
+            node.replace_all_uses_with(result)
+        else:
+            for user in list(node.users):
+                if user.target is not operator.getitem:
+                    raise NotHandled(f"{user} uses all results of {node.target} at once")
+                user.replace_all_uses_with(result[user.args[1]])
+                self._gm.graph.erase_node(user)
+        self._gm.graph.erase_node(node)
+
+
+def _fake_mode_of(gm: fx.GraphModule) -> Any:
+    for op in ("placeholder", "call_function"):
+        for node in gm.graph.nodes:
+            mode = getattr(node.meta.get("val"), "fake_mode", None)
+            if node.op == op and mode is not None:
+                return mode
+    raise NotHandled("no fake tensor in the graph")
+
+
+def _key_of(value: Any) -> Any:
+    if isinstance(value, torch.Tensor):
+        return (
+            value.dtype,
+            value.device,
+            tuple(_size_key(s) for s in value.shape),
+            tuple(_size_key(s) for s in value.stride()),
+        )
+    return _size_key(value)
+
+
+def _size_key(value: Any) -> Any:
+    if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
+        return value.node.expr
+    return (type(value), value)
