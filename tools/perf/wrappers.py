@@ -6,6 +6,8 @@ from the global random generator, which ``models.make`` seeds.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -114,6 +116,20 @@ def _grouped_attention(
 
 AttentionInterface.register("grouped_sdpa", _grouped_attention)
 AttentionMaskInterface.register("grouped_sdpa", sdpa_mask)
+
+
+@contextlib.contextmanager
+def repeated_heads(module: nn.Module) -> Iterator[None]:
+    """Let a grouped-query model repeat its key/value heads, for importers without grouped heads."""
+    configs = {id(c): c for m in module.modules() if (c := getattr(m, "config", None)) is not None}
+    grouped = [c for c in configs.values() if c._attn_implementation == "grouped_sdpa"]
+    for config in grouped:
+        config._attn_implementation = "sdpa"
+    try:
+        yield
+    finally:
+        for config in grouped:
+            config._attn_implementation = "grouped_sdpa"
 
 
 def _cache_from(past: Tensors) -> DynamicCache:
