@@ -46,6 +46,10 @@ add_library(torchtrt::flags ALIAS torchtrt_flags)
 target_compile_options(
   torchtrt_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -ffp-contract=off -fno-math-errno
                            -fno-trapping-math)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  # g++ 12 sees overlapping copies inside std::string where there are none.
+  target_compile_options(torchtrt_flags INTERFACE -Wno-restrict)
+endif()
 if(TORCHTRT_WERROR)
   target_compile_options(torchtrt_flags INTERFACE -Werror)
 endif()
