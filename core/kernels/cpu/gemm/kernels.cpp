@@ -5,6 +5,8 @@ namespace {
 
 constexpr KernelEntry kEntries[] = {
     {"cpu.gemm", CreateGemm},
+    {"cpu.convolution", CreateConvolution},
+    {"cpu.depthwise_convolution", CreateDepthwiseConvolution},
 };
 
 }  // namespace

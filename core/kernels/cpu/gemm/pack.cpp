@@ -123,4 +123,72 @@ void PackMatrix(const PackSource& source, DataType dtype, int64_t n, int64_t tap
   });
 }
 
+ConvolutionTaps TapsOf(const Dims& kernel, const Dims& dilation, int64_t in_channels,
+                       int64_t groups) {
+  constexpr int64_t kShortRun = 48;
+  int64_t count = 1;
+  for (int64_t k : kernel) count *= k;
+  const int64_t width = kernel.back();
+  ConvolutionTaps taps;
+  if (groups == 1 && in_channels < kShortRun && (width == 1 || dilation.back() == 1)) {
+    taps.taps = count / width;
+    taps.run = width * in_channels;
+    taps.rows_merged = true;
+  } else {
+    taps.taps = count;
+    taps.run = in_channels / groups;
+  }
+  return taps;
+}
+
+int64_t PackedConvolutionBytes(DataType dtype, const ConvolutionTaps& taps, int64_t out_channels,
+                               int64_t groups) {
+  return groups * PackedBytes(dtype, out_channels / groups, taps.taps, taps.run);
+}
+
+void PackConvolution(const void* weights, DataType dtype, const ConvolutionTaps& taps,
+                     int64_t out_channels, int64_t groups, void* dst) {
+  const int64_t n = out_channels / groups;
+  const int64_t k = taps.taps * taps.run;
+  const int64_t panels = PanelCount(n);
+  const int64_t bytes = PanelBytes(dtype, taps.taps, taps.run);
+  const auto element = static_cast<int64_t>(SizeOf(dtype));
+  const int64_t grain = std::max<int64_t>(1, (64 << 10) / std::max<int64_t>(bytes, 1));
+  ParallelFor(groups * panels, grain, [&](int64_t begin, int64_t end, int /*thread*/) {
+    for (int64_t i = begin; i < end; ++i) {
+      const char* group = static_cast<const char*>(weights) + i / panels * n * k * element;
+      PackPanels({group, dtype, k, 1}, dtype, n, taps.taps, taps.run, i % panels, i % panels + 1,
+                 static_cast<char*>(dst) + i * bytes);
+    }
+  });
+}
+
+int64_t PackedDepthwiseBytes(const Dims& kernel, int64_t channels) {
+  int64_t taps = 1;
+  for (int64_t k : kernel) taps *= k;
+  return taps * PanelCount(channels) * kPanelColumns * static_cast<int64_t>(sizeof(float));
+}
+
+void PackDepthwise(const void* weights, DataType dtype, const Dims& kernel, int64_t channels,
+                   void* dst) {
+  int64_t taps = 1;
+  for (int64_t k : kernel) taps *= k;
+  const int64_t width = PanelCount(channels) * kPanelColumns;
+  auto* out = static_cast<float*>(dst);
+  std::memset(dst, 0, static_cast<size_t>(PackedDepthwiseBytes(kernel, channels)));
+  for (int64_t c = 0; c < channels; ++c) {
+    for (int64_t t = 0; t < taps; ++t) {
+      const int64_t at = c * taps + t;
+      float value = 0;
+      if (dtype == DataType::kFloat32) {
+        value = static_cast<const float*>(weights)[at];
+      } else {
+        const uint16_t bits = static_cast<const uint16_t*>(weights)[at];
+        value = dtype == DataType::kBFloat16 ? BFloat16ToFloat(bits) : Float16ToFloat(bits);
+      }
+      out[t * width + c] = value;
+    }
+  }
+}
+
 }  // namespace torch_tensorrt::core::kernels

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "core/types/data_type.h"
+#include "core/types/sym_int.h"
 
 namespace torch_tensorrt::core::kernels {
 
@@ -39,5 +40,28 @@ void PackPanels(const PackSource& source, DataType dtype, int64_t n, int64_t tap
 // All panels, in parallel.
 void PackMatrix(const PackSource& source, DataType dtype, int64_t n, int64_t taps, int64_t run,
                 void* dst);
+
+// How the weights of a channels-last convolution are cut into taps. Where few channels would make
+// runs short and the taps of a filter row are adjacent in memory, the row is one run.
+struct ConvolutionTaps {
+  int64_t taps = 1;
+  int64_t run = 0;
+  bool rows_merged = false;  // a tap is a whole filter row
+};
+// `kernel` and `dilation` have the 1 or 2 spatial dims.
+ConvolutionTaps TapsOf(const Dims& kernel, const Dims& dilation, int64_t in_channels,
+                       int64_t groups);
+// Bytes of the packed weights: groups one after the other, each packed as a matrix.
+int64_t PackedConvolutionBytes(DataType dtype, const ConvolutionTaps& taps, int64_t out_channels,
+                               int64_t groups);
+// Packs dense weights [O, spatial..., I/g] of type `dtype`, in parallel.
+void PackConvolution(const void* weights, DataType dtype, const ConvolutionTaps& taps,
+                     int64_t out_channels, int64_t groups, void* dst);
+
+// Depthwise weights [O, spatial..., 1] become f32 [taps][ceil(O / 16) * 16], zero-padded, whatever
+// their type.
+int64_t PackedDepthwiseBytes(const Dims& kernel, int64_t channels);
+void PackDepthwise(const void* weights, DataType dtype, const Dims& kernel, int64_t channels,
+                   void* dst);
 
 }  // namespace torch_tensorrt::core::kernels

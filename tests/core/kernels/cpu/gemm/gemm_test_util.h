@@ -49,6 +49,12 @@ class TestTensor {
       view.as<float>()[i] = x;
     }
   }
+  // All values, for oracles.
+  std::vector<double> ToDoubles() const {
+    std::vector<double> values(static_cast<size_t>(view.numel()));
+    for (size_t i = 0; i < values.size(); ++i) values[i] = Get(static_cast<int64_t>(i));
+    return values;
+  }
   // Uniform in [-1, 1].
   TestTensor& Randomise(std::mt19937& random) {
     std::uniform_real_distribution<float> value(-1, 1);

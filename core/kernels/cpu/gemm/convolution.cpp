@@ -1,0 +1,290 @@
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/kernels/cpu/gemm/block.h"
+#include "core/kernels/cpu/gemm/geometry.h"
+#include "core/kernels/cpu/gemm/kernels.h"
+#include "core/kernels/cpu/gemm/output.h"
+#include "core/kernels/cpu/gemm/pack.h"
+#include "core/kernels/cpu/gemm/rows.h"
+#include "core/kernels/cpu/gemm/select.h"
+#include "core/util/parallel.h"
+
+namespace torch_tensorrt::core::kernels {
+namespace {
+
+constexpr size_t kLine = 64;
+
+// The pixels under a filter as rows of a matrix. A tap outside the image leads to zeros; a merged
+// filter row that sticks out on the left or right is assembled in scratch.
+class PixelRows final : public RowSource {
+ public:
+  PixelRows(const ConvolutionParams& params, const ConvolutionSize& size,
+            const ConvolutionTaps& taps, const char* image, int64_t element, const char* zeros)
+      : p_(params), s_(size), t_(taps), image_(image), element_(element), zeros_(zeros) {}
+
+  static int64_t ScratchPerRow(const ConvolutionParams& p, const ConvolutionTaps& taps,
+                               int64_t element) {
+    if (!taps.rows_merged || (p.pad_left == 0 && p.pad_right == 0)) return 0;
+    return (taps.taps * taps.run * element + 15) / 16 * 16;
+  }
+  int64_t ScratchPerRow() const override { return ScratchPerRow(p_, t_, element_); }
+
+  void Locate(int64_t row, int64_t count, const void** pointers, int64_t stride,
+              std::byte* scratch) const override {
+    const int64_t plane = s_.out_h * s_.out_w;
+    int64_t n = row / plane;
+    int64_t oh = row % plane / s_.out_w;
+    int64_t ow = row % s_.out_w;
+    for (int64_t i = 0; i < count; ++i) {
+      if (t_.rows_merged) {
+        LocateRows(n, oh, ow, pointers + i, stride, scratch + i * ScratchPerRow());
+      } else {
+        LocateTaps(n, oh, ow, pointers + i, stride);
+      }
+      if (++ow == s_.out_w) {
+        ow = 0;
+        if (++oh == s_.out_h) {
+          oh = 0;
+          ++n;
+        }
+      }
+    }
+  }
+
+ private:
+  const char* Pixel(int64_t n, int64_t ih, int64_t iw) const {
+    return image_ + ((n * s_.in_h + ih) * s_.in_w + iw) * p_.in_channels * element_;
+  }
+
+  void LocateTaps(int64_t n, int64_t oh, int64_t ow, const void** out, int64_t stride) const {
+    const int64_t ih0 = oh * p_.stride_h - p_.pad_top;
+    const int64_t iw0 = ow * p_.stride_w - p_.pad_left;
+    const int64_t step = p_.dilation_w * p_.in_channels * element_;
+    for (int64_t kh = 0; kh < p_.kernel_h; ++kh) {
+      const int64_t ih = ih0 + kh * p_.dilation_h;
+      if (ih < 0 || ih >= s_.in_h) {
+        for (int64_t kw = 0; kw < p_.kernel_w; ++kw, out += stride) *out = zeros_;
+        continue;
+      }
+      const char* at = Pixel(n, ih, iw0);
+      int64_t iw = iw0;
+      for (int64_t kw = 0; kw < p_.kernel_w; ++kw, out += stride) {
+        *out = iw >= 0 && iw < s_.in_w ? at : zeros_;
+        at += step;
+        iw += p_.dilation_w;
+      }
+    }
+  }
+
+  void LocateRows(int64_t n, int64_t oh, int64_t ow, const void** out, int64_t stride,
+                  std::byte* scratch) const {
+    const int64_t iw0 = ow * p_.stride_w - p_.pad_left;
+    const int64_t first = std::max<int64_t>(iw0, 0);
+    const int64_t last = std::min(iw0 + p_.kernel_w, s_.in_w);
+    const int64_t pixel = p_.in_channels * element_;
+    for (int64_t kh = 0; kh < p_.kernel_h; ++kh, out += stride) {
+      const int64_t ih = oh * p_.stride_h - p_.pad_top + kh * p_.dilation_h;
+      if (ih < 0 || ih >= s_.in_h || first >= last) {
+        *out = zeros_;
+      } else if (last - first == p_.kernel_w) {
+        *out = Pixel(n, ih, iw0);
+      } else {
+        const int64_t bytes = t_.run * element_;
+        std::byte* to = scratch + kh * bytes;
+        std::memset(to, 0, static_cast<size_t>(bytes));
+        std::memcpy(to + (first - iw0) * pixel, Pixel(n, ih, first),
+                    static_cast<size_t>((last - first) * pixel));
+        *out = to;
+      }
+    }
+  }
+
+  const ConvolutionParams& p_;
+  const ConvolutionSize& s_;
+  const ConvolutionTaps& t_;
+  const char* image_;
+  int64_t element_;
+  const char* zeros_;
+};
+
+struct ConvolutionState final : KernelState {
+  ConvolutionSize size;
+  ProductPlan product;  // of one group
+  OutputPlan output;
+  bool pointwise = false;    // 1x1, stride 1: a plain matrix product
+  bool widen = false;        // the image is converted to f32 first
+  bool direct_rows = false;  // pointwise rows are read in place
+  int64_t slots = 1;         // tasks that run at a time, each with scratch of its own
+  size_t bias_bytes = 0;
+  size_t image_bytes = 0;
+  std::vector<std::byte> zeros;  // a run outside the image
+};
+
+// "cpu.convolution": channels-last, 1 or 2 spatial dims, packed weights.
+class ConvolutionKernel final : public Kernel {
+ public:
+  static Result<std::unique_ptr<const Kernel>> Create(const Attributes& attributes);
+  Result<Prepared> Prepare(const PrepareArgs& args) const override;
+  Status Run(const RunArgs& args) const override;
+
+ private:
+  bool IsPointwise() const {
+    return params_.kernel_h == 1 && params_.kernel_w == 1 && params_.stride_h == 1 &&
+           params_.stride_w == 1 && params_.pad_top == 0 && params_.pad_left == 0 &&
+           params_.pad_bottom == 0 && params_.pad_right == 0;
+  }
+  ProductShape ShapeOf(const ConvolutionState& state, DataType x_dtype) const;
+  void RunGroup(const RunArgs& args, const ConvolutionState& state, const void* image,
+                const float* bias, int64_t group, int64_t task, std::byte* scratch) const;
+
+  ConvolutionParams params_;
+  ConvolutionTaps taps_;
+  OutputStage output_;
+};
+
+Result<std::unique_ptr<const Kernel>> ConvolutionKernel::Create(const Attributes& attributes) {
+  auto kernel = std::make_unique<ConvolutionKernel>();
+  TRT_ASSIGN_OR_RETURN(kernel->params_, ConvolutionParams::Parse("cpu.convolution", attributes));
+  const ConvolutionParams& p = kernel->params_;
+  if (!CanPack(p.weight_dtype)) {
+    return InvalidArgument("[cpu.convolution] weights of type ", DataTypeName(p.weight_dtype));
+  }
+  kernel->taps_ = TapsOf(p.kernel, p.dilation, p.in_channels, p.groups);
+  TRT_ASSIGN_OR_RETURN(kernel->output_, OutputStage::Create(attributes, 2));
+  return std::unique_ptr<const Kernel>(std::move(kernel));
+}
+
+ProductShape ConvolutionKernel::ShapeOf(const ConvolutionState& state, DataType x_dtype) const {
+  const bool bf16_rows =
+      x_dtype == DataType::kBFloat16 && ProductTakesBf16Rows(params_.weight_dtype);
+  ProductShape shape;
+  shape.rows = state.size.pixels();
+  shape.columns = params_.out_channels / params_.groups;
+  shape.taps = taps_.taps;
+  shape.run = taps_.run;
+  shape.b_dtype = params_.weight_dtype;
+  shape.a_is_bf16 = bf16_rows;
+  shape.in_place = state.output.in_place;
+  if (state.pointwise) {
+    const MatrixRef m{nullptr, x_dtype, shape.rows, taps_.run, params_.in_channels, 1};
+    shape.scratch_per_row = MatrixRows(m, state.direct_rows).ScratchPerRow();
+  } else {
+    shape.scratch_per_row = PixelRows::ScratchPerRow(params_, taps_, bf16_rows ? 2 : 4);
+  }
+  return shape;
+}
+
+Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
+  if (args.inputs.size() < 2 || args.outputs.size() != 1) {
+    return InvalidArgument("[cpu.convolution] got ", args.inputs.size(), " inputs and ",
+                           args.outputs.size(), " outputs");
+  }
+  const TensorView& x = args.inputs[0];
+  const TensorView& w = args.inputs[1];
+  auto state = std::make_unique<ConvolutionState>();
+  TRT_ASSIGN_OR_RETURN(state->size,
+                       SizeConvolution("cpu.convolution", params_, x, args.outputs[0]));
+  const int64_t want =
+      PackedConvolutionBytes(params_.weight_dtype, taps_, params_.out_channels, params_.groups);
+  const int64_t got = w.numel() * static_cast<int64_t>(SizeOf(w.dtype));
+  if (got != want) {
+    return InvalidArgument("[cpu.convolution] packed weights have ", got, " bytes, expected ",
+                           want);
+  }
+  TRT_ASSIGN_OR_RETURN(state->output, output_.Prepare("cpu.convolution", args.inputs,
+                                                      args.outputs[0], params_.out_channels));
+  state->pointwise = IsPointwise();
+  state->direct_rows = MatrixRows::IsDirect(x.dtype, 1, params_.weight_dtype);
+  state->widen = !state->pointwise && !state->direct_rows;
+  const int threads = MaxThreads();
+  const int64_t groups = params_.groups;
+  state->product =
+      PlanProduct(ShapeOf(*state, x.dtype),
+                  std::max<int>(1, threads / static_cast<int>(std::min<int64_t>(groups, threads))));
+  state->slots = std::max<int64_t>(1, std::min<int64_t>(threads, groups * state->product.tasks()));
+  state->bias_bytes = output_.BiasScratch(args.inputs);
+  if (state->widen) {
+    state->image_bytes =
+        (static_cast<size_t>(x.numel()) * sizeof(float) + kLine - 1) / kLine * kLine;
+  }
+  if (!state->pointwise) state->zeros.resize(static_cast<size_t>(taps_.run) * sizeof(float));
+  const size_t scratch = state->bias_bytes + state->image_bytes +
+                         static_cast<size_t>(state->slots) * state->product.task_bytes;
+  return Prepared{std::move(state), scratch};
+}
+
+// Converts the whole image, so that every tap can read it.
+void Widen(const TensorView& x, float* out) {
+  const GemmMicroTable& micro = GemmMicro();
+  const auto convert = x.dtype == DataType::kBFloat16 ? micro.bf16_to_f32 : micro.f16_to_f32;
+  ParallelFor(x.numel(), 16 << 10, [&](int64_t begin, int64_t end, int /*thread*/) {
+    convert(x.as<const uint16_t>() + begin, out + begin, end - begin);
+  });
+}
+
+void ConvolutionKernel::RunGroup(const RunArgs& args, const ConvolutionState& state,
+                                 const void* image, const float* bias, int64_t group, int64_t task,
+                                 std::byte* scratch) const {
+  const TensorView& x = args.inputs[0];
+  const TensorView& out = args.outputs[0];
+  const ProductShape& shape = state.product.shape;
+  const int64_t column = group * shape.columns;
+  const auto element = state.widen ? int64_t{4} : static_cast<int64_t>(SizeOf(x.dtype));
+  const char* first =
+      static_cast<const char*>(image) + group * (params_.in_channels / params_.groups) * element;
+  std::optional<MatrixRows> matrix;
+  std::optional<PixelRows> pixels;
+  ProductArgs product;
+  if (state.pointwise) {
+    matrix.emplace(MatrixRef{first, x.dtype, shape.rows, taps_.run, params_.in_channels, 1},
+                   state.direct_rows);
+    product.a = &*matrix;
+  } else {
+    pixels.emplace(params_, state.size, taps_, first, element,
+                   reinterpret_cast<const char*>(state.zeros.data()));
+    product.a = &*pixels;
+  }
+  const OutputSink sink(state.output, output_.EpilogueInputs(args.inputs), out, 0, column);
+  product.b = static_cast<const char*>(args.inputs[1].data) +
+              group * PackedBytes(shape.b_dtype, shape.columns, shape.taps, shape.run);
+  product.bias = bias == nullptr ? nullptr : bias + column;
+  if (state.output.in_place) product.c = OutputAt(state.output, out, 0, column);
+  product.c_stride = state.output.row_stride;
+  product.sink = state.output.needs_sink ? &sink : nullptr;
+  RunProductTask(state.product, product, task, scratch);
+}
+
+Status ConvolutionKernel::Run(const RunArgs& args) const {
+  const auto& state = *static_cast<const ConvolutionState*>(args.state);
+  const float* bias = output_.Bias(args.inputs, args.scratch);
+  std::byte* scratch = args.scratch + state.bias_bytes;
+  const void* image = args.inputs[0].data;
+  if (state.widen) {
+    Widen(args.inputs[0], reinterpret_cast<float*>(scratch));
+    image = scratch;
+    scratch += state.image_bytes;
+  }
+  const int64_t tasks = state.product.tasks();
+  const int64_t total = params_.groups * tasks;
+  ParallelFor(total, (total + state.slots - 1) / state.slots,
+              [&](int64_t begin, int64_t end, int slot) {
+                std::byte* own = scratch + static_cast<size_t>(slot) * state.product.task_bytes;
+                for (int64_t i = begin; i < end; ++i) {
+                  RunGroup(args, state, image, bias, i / tasks, i % tasks, own);
+                }
+              });
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const Kernel>> CreateConvolution(const Attributes& attributes) {
+  return ConvolutionKernel::Create(attributes);
+}
+
+}  // namespace torch_tensorrt::core::kernels

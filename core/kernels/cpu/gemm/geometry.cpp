@@ -1,0 +1,102 @@
+#include "core/kernels/cpu/gemm/geometry.h"
+
+#include "core/kernels/cpu/gemm/output.h"
+
+namespace torch_tensorrt::core::kernels {
+namespace {
+
+// Element i of a list over the spatial dims; 1-d convolutions have a height of `fallback`.
+int64_t Height(const Dims& dims, int64_t spatial, int64_t fallback) {
+  return spatial == 2 ? dims[0] : fallback;
+}
+
+int64_t OutputSize(int64_t in, int64_t pads, int64_t kernel, int64_t stride, int64_t dilation) {
+  const int64_t room = in + pads - dilation * (kernel - 1) - 1;
+  return room < 0 ? 0 : room / stride + 1;
+}
+
+bool AllAtLeast(const Dims& dims, int64_t bound) {
+  for (int64_t d : dims) {
+    if (d < bound) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<ConvolutionParams> ConvolutionParams::Parse(std::string_view tag,
+                                                   const Attributes& attributes) {
+  ConvolutionParams p;
+  p.kernel = attributes.Ints("kernel");
+  p.dilation = attributes.Ints("dilation");
+  const Dims stride = attributes.Ints("stride");
+  const Dims padding = attributes.Ints("padding");
+  const size_t spatial = p.kernel.size();
+  if (spatial < 1 || spatial > 2) {
+    return Unsupported("[", tag, "] ", spatial,
+                       " spatial dims; 1 and 2 are supported, others run on the reference kernel");
+  }
+  if (p.dilation.size() != spatial || stride.size() != spatial || padding.size() != 2 * spatial ||
+      !AllAtLeast(p.kernel, 1) || !AllAtLeast(p.dilation, 1) || !AllAtLeast(stride, 1) ||
+      !AllAtLeast(padding, 0)) {
+    return InvalidArgument("[", tag, "] kernel, dilation, stride and padding of ", spatial,
+                           " dims have ", p.dilation.size(), ", ", stride.size(), " and ",
+                           padding.size(), " values, or one is out of range");
+  }
+  p.spatial = static_cast<int64_t>(spatial);
+  p.kernel_h = Height(p.kernel, p.spatial, 1);
+  p.kernel_w = p.kernel.back();
+  p.stride_h = Height(stride, p.spatial, 1);
+  p.stride_w = stride.back();
+  p.dilation_h = Height(p.dilation, p.spatial, 1);
+  p.dilation_w = p.dilation.back();
+  p.pad_top = Height(padding, p.spatial, 0);
+  p.pad_left = padding[spatial - 1];
+  p.pad_bottom = spatial == 2 ? padding[2] : 0;
+  p.pad_right = padding.back();
+  p.groups = attributes.Int("groups", 1);
+  p.in_channels = attributes.Int("in_channels", -1);
+  p.out_channels = attributes.Int("out_channels", -1);
+  p.weight_dtype = attributes.Get<DataType>("b_dtype", DataType::kFloat32);
+  if (p.groups < 1 || p.in_channels < 0 || p.out_channels < 0 || p.in_channels % p.groups != 0 ||
+      p.out_channels % p.groups != 0) {
+    return InvalidArgument("[", tag, "] ", p.in_channels, " input and ", p.out_channels,
+                           " output channels in ", p.groups, " groups");
+  }
+  return p;
+}
+
+Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionParams& params,
+                                        const TensorView& x, const TensorView& output) {
+  const int rank = static_cast<int>(params.spatial) + 2;
+  const auto last = static_cast<size_t>(rank - 1);
+  if (x.rank != rank || output.rank != rank || x.dims[last] != params.in_channels ||
+      output.dims[last] != params.out_channels || x.dims[0] != output.dims[0]) {
+    return InvalidArgument("[", tag, "] x ", DimsText(x), " and output ", DimsText(output),
+                           " do not fit ", params.in_channels, " input and ", params.out_channels,
+                           " output channels");
+  }
+  if (!x.contiguous()) {
+    return Unsupported("[", tag, "] x ", DimsText(x), " is not dense channels-last; copy it first");
+  }
+  if (x.dtype != DataType::kFloat32 && !IsHalf(x.dtype)) {
+    return Unsupported("[", tag, "] x of type ", DataTypeName(x.dtype),
+                       "; f32, f16 and bf16 are supported, others run on the reference kernel");
+  }
+  ConvolutionSize s;
+  s.batch = x.dims[0];
+  s.in_h = params.spatial == 2 ? x.dims[1] : 1;
+  s.in_w = x.dims[last - 1];
+  s.out_h = OutputSize(s.in_h, params.pad_top + params.pad_bottom, params.kernel_h, params.stride_h,
+                       params.dilation_h);
+  s.out_w = OutputSize(s.in_w, params.pad_left + params.pad_right, params.kernel_w, params.stride_w,
+                       params.dilation_w);
+  const int64_t out_h = params.spatial == 2 ? output.dims[1] : 1;
+  if (out_h != s.out_h || output.dims[last - 1] != s.out_w) {
+    return InvalidArgument("[", tag, "] output ", DimsText(output), " of x ", DimsText(x),
+                           " should be ", s.out_h, " by ", s.out_w);
+  }
+  return s;
+}
+
+}  // namespace torch_tensorrt::core::kernels
