@@ -11,7 +11,14 @@
 #include <string.h>
 
 #ifdef TORCHTRT_X86
+// gcc 12 takes the deliberately undefined registers of its own intrinsics for mistakes.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#ifndef __clang__
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 
 #ifndef TORCHTRT_ISA

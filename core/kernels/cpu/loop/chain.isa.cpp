@@ -1,4 +1,5 @@
-// The usual GEMM and convolution epilogues in one pass: out = act(acc [+ bias]) [+ residual].
+// The usual GEMM and convolution epilogues in one pass: out = [relu](act(acc [+ bias]) [+
+// residual]).
 #include "core/kernels/cpu/loop/step_map.h"
 #include "core/kernels/cpu/simd_half.h"
 #include "core/kernels/cpu/vecmath.h"
@@ -50,6 +51,7 @@ TRT_INLINE void StoreAsN(VecF x, void* base, int64_t i, DataType type, int64_t n
 
 template <ChainAct kAct, bool kBias, bool kResidual>
 void ChainRows(const ChainArgs& s) {
+  [[maybe_unused]] const VecF floor(s.relu_last ? 0.0F : -__builtin_inff());
   for (int64_t r = 0; r < s.rows; ++r) {
     const float* acc = s.acc + r * s.acc_row;
     const int64_t residual = r * s.residual_row;
@@ -60,6 +62,7 @@ void ChainRows(const ChainArgs& s) {
       if constexpr (kBias) x = x + LoadAs(s.bias, c, s.bias_type);
       x = Activate<kAct>(x);
       if constexpr (kResidual) x = x + LoadAs(s.residual, residual + c, s.residual_type);
+      if constexpr (kResidual) x = MaxOr(floor, x);
       StoreAs(x, s.out, out + c, s.out_type);
     }
     if (c < s.cols) {
@@ -68,6 +71,7 @@ void ChainRows(const ChainArgs& s) {
       if constexpr (kBias) x = x + LoadAsN(s.bias, c, s.bias_type, n);
       x = Activate<kAct>(x);
       if constexpr (kResidual) x = x + LoadAsN(s.residual, residual + c, s.residual_type, n);
+      if constexpr (kResidual) x = MaxOr(floor, x);
       StoreAsN(x, s.out, out + c, s.out_type, n);
     }
   }

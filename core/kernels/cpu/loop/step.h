@@ -38,7 +38,8 @@ struct FoldArgs {
 };
 using FoldFn = void (*)(const FoldArgs& args);
 
-// The usual epilogues in one pass over the accumulators: out = act(acc [+ bias]) [+ residual].
+// The usual epilogues in one pass over the accumulators: out = [relu](act(acc [+ bias]) [+
+// residual]).
 enum class ChainAct : uint8_t { kNone, kRelu, kGeluErf, kGeluTanh, kSilu, kSigmoid, kTanh };
 inline constexpr int kChainActCount = 7;
 struct ChainArgs {
@@ -51,6 +52,7 @@ struct ChainArgs {
   int64_t out_row = 0;
   int64_t rows = 0;
   int64_t cols = 0;
+  bool relu_last = false;
   DataType bias_type = DataType::kFloat32;  // each f32, f16 or bf16
   DataType residual_type = DataType::kFloat32;
   DataType out_type = DataType::kFloat32;
