@@ -2,8 +2,9 @@
 
 A table is an X-macro (``#define LIST(X) X(Name, ...) ...``) or an enum. Reported are: two tables or
 enums with mostly the same names, an enum name defined twice, a hand-kept list of strings that
-repeats a table, and a ``default:`` in a switch over an enum that a table generates (it would hide
-a kind that was forgotten). A list that must repeat a table says why in a comment on its own file:
+repeats a table, and a ``default:`` in a switch that handles at least half of an enum that a table
+generates: it means to handle all, and the default would hide a kind that was forgotten. A switch that
+picks out a few kinds may have one. A list that must repeat a table says why in a comment on its own file:
 ``// kinds: <reason>``.
 
 Usage: ``python tools/lint/kinds.py [ROOT]``.
@@ -81,29 +82,30 @@ def _block(text: str, start: int) -> str:
     return text[start:]
 
 
-def _generated_enums(texts: dict[str, str], tables: list[KindList]) -> set[str]:
-    """Names of the enums whose body invokes a table."""
-    labels = {table.label for table in tables}
+def _generated_enums(texts: dict[str, str], tables: list[KindList]) -> dict[str, int]:
+    """The enums whose body invokes a table, with their number of kinds."""
     return {
-        match[1]
+        match[1]: len(table.names)
         for text in texts.values()
         for match in re.finditer(r"\benum\s+class\s+(\w+)[^{;]*\{([^}]*)\}", text)
-        if any(re.search(rf"\b{label}\(", match[2]) for label in labels)
+        for table in tables
+        if re.search(rf"\b{table.label}\(", match[2])
     }
 
 
-def _defaults(source: str, text: str, enums: set[str]) -> list[str]:
+def _defaults(source: str, text: str, enums: dict[str, int]) -> list[str]:
     problems = []
     for match in _SWITCH.finditer(text):
         block = _block(text, match.end())
-        used = next(
-            (e for e in sorted(enums) if re.search(rf"\bcase\s+(\w+::)*{e}::", block)), None
-        )
         # A nested switch may have a default of its own.
         outer = block[:1] + re.sub(r"\{[^{}]*\}", "", block[1:-1])
-        if used and re.search(r"\bdefault\s*:", outer):
-            where = f"{source}:{line_of(text, match.start())}"
-            problems.append(f"{where}: switch over {used} has a default, so a new kind goes unseen")
+        if not re.search(r"\bdefault\s*:", outer):
+            continue
+        for enum, size in sorted(enums.items()):
+            cases = set(re.findall(rf"\bcase\s+(?:\w+::)*{enum}::(\w+)", block))
+            if 2 * len(cases) >= size:
+                where = f"{source}:{line_of(text, match.start())}"
+                problems.append(f"{where}: the default over {enum} hides a kind that is forgotten")
     return problems
 
 

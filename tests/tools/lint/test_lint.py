@@ -81,7 +81,11 @@ def test_kinds_accepts_one_table_and_its_enum(tmp_path: Path) -> None:
         ("core/engine/b.h", "enum Tag { kCast, kUnary, kSelect, kFill, kSoftmax = 9 };", "repeats"),
         ("core/ir/b.cpp", 'f({"Cast", "Unary", "Select", "Fill", "Softmax"});', "strings repeat"),
         ("py/names.py", 'K = ["cast", "unary", "select", "fill", "concat"]', "strings repeat"),
-        ("core/ir/c.cpp", "switch (k) { case Kind::kCast: f(); break; default: g(); }", "default"),
+        (
+            "core/ir/c.cpp",
+            "switch (k) { case Kind::kCast: case Kind::kFill: case Kind::kUnary: f(); break; default: g(); }",
+            "default",
+        ),
     ],
 )
 def test_kinds_catches(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -97,6 +101,12 @@ def test_kinds_catches_an_enum_defined_twice(tmp_path: Path) -> None:
     write(tmp_path, "core/ir/a.h", "enum class Mode { kMin, kMax };\n")
     write(tmp_path, "core/util/b.h", "enum class Mode { kLeft, kRight };\n")
     assert "Mode is defined at" in kinds.check(tmp_path)[0]
+
+
+def test_kinds_accepts_a_default_after_a_few_kinds(tmp_path: Path) -> None:
+    write(tmp_path, "core/ir/a.h", TABLE + ENUM)
+    write(tmp_path, "core/ir/c.cpp", "switch (k) { case Kind::kCast: f(); default: g(); }\n")
+    assert kinds.check(tmp_path) == []
 
 
 def test_kinds_accepts_a_reason(tmp_path: Path) -> None:
