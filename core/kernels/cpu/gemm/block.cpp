@@ -13,7 +13,6 @@ constexpr int64_t kMaxBlockRows = 144;  // rows of A kept in L2 while the panels
 constexpr int64_t kMaxBlockPanels = 16;
 constexpr int64_t kSliceBytes = 20 << 10;      // of the panels a tile multiplies with: stays in L1
 constexpr int64_t kMaxRowScratch = 384 << 10;  // of a block's converted rows: stays in L2
-constexpr double kMinTaskWork = 96.0 * 1024;   // multiply-adds that pay for a thread
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 size_t Align64(int64_t bytes) { return static_cast<size_t>((bytes + 63) / 64 * 64); }
@@ -167,7 +166,8 @@ class TaskRunner {
     for (int64_t p = panels.begin; p < panels.end; p += family.max_panels) {
       const int64_t count = std::min<int64_t>(family.max_panels, panels.end - p);
       const int64_t column = p * kPanelColumns;
-      micro.b = static_cast<const char*>(args_.b) + p * plan_.panel_bytes + offset;
+      micro.b =
+          static_cast<const char*>(args_.b) + (p - args_.first_panel) * plan_.panel_bytes + offset;
       micro.columns = std::min(count * kPanelColumns, plan_.shape.columns - column);
       micro.bias = bias == nullptr ? nullptr : bias + column;
       micro.c = c + (p - panels.begin) * kPanelColumns;
@@ -215,15 +215,19 @@ ProductPlan PlanProduct(const ProductShape& shape, int threads) {
   return plan;
 }
 
-void RunProductTask(const ProductPlan& plan, const ProductArgs& args, int64_t task,
-                    std::byte* scratch) {
+PanelRange TaskPanels(const ProductPlan& plan, int64_t task) {
   const int64_t max_panels = plan.family->max_panels;
   const int64_t panel_count = PanelCount(plan.shape.columns);
-  const Range rows = PartOf(plan.shape.rows, plan.row_tasks, task / plan.column_tasks);
   const Range units =
       PartOf(CeilDiv(panel_count, max_panels), plan.column_tasks, task % plan.column_tasks);
-  const Range panels{units.begin * max_panels, std::min(units.end * max_panels, panel_count)};
-  TaskRunner(plan, args, scratch).Run(rows, panels);
+  return {units.begin * max_panels, std::min(units.end * max_panels, panel_count)};
+}
+
+void RunProductTask(const ProductPlan& plan, const ProductArgs& args, int64_t task,
+                    std::byte* scratch) {
+  const Range rows = PartOf(plan.shape.rows, plan.row_tasks, task / plan.column_tasks);
+  const PanelRange panels = TaskPanels(plan, task);
+  TaskRunner(plan, args, scratch).Run(rows, {panels.begin, panels.end});
 }
 
 void RunProduct(const ProductPlan& plan, const ProductArgs& args) {

@@ -35,6 +35,8 @@ class BlockSink {
                      int64_t columns) const = 0;
 };
 
+inline constexpr double kMinTaskWork = 96.0 * 1024;  // multiply-adds that pay for a thread
+
 struct ProductShape {
   int64_t rows = 0;
   int64_t columns = 0;
@@ -72,7 +74,8 @@ ProductPlan PlanProduct(const ProductShape& shape, int threads);
 
 struct ProductArgs {
   const RowSource* a = nullptr;
-  const void* b = nullptr;
+  const void* b = nullptr;      // panel `first_panel` of B
+  int64_t first_panel = 0;      // tasks may be given just the panels of their columns
   const float* bias = nullptr;  // one value per column, or null
   float* c = nullptr;           // REQUIRED when shape.in_place
   int64_t c_stride = 0;
@@ -80,6 +83,12 @@ struct ProductArgs {
   std::byte* scratch = nullptr;     // plan.scratch_bytes(), 64-byte aligned
 };
 
+// The panels of B that a task reads: [begin, end).
+struct PanelRange {
+  int64_t begin;
+  int64_t end;
+};
+PanelRange TaskPanels(const ProductPlan& plan, int64_t task);
 // Runs one task of the plan. `scratch` is that task's own part (plan.task_bytes).
 void RunProductTask(const ProductPlan& plan, const ProductArgs& args, int64_t task,
                     std::byte* scratch);

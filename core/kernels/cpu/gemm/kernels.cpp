@@ -5,6 +5,7 @@ namespace {
 
 constexpr KernelEntry kEntries[] = {
     {"cpu.gemm", CreateGemm},
+    {"cpu.batched_gemm", CreateBatchedGemm},
     {"cpu.convolution", CreateConvolution},
     {"cpu.depthwise_convolution", CreateDepthwiseConvolution},
 };

@@ -52,11 +52,25 @@ void PackWidenedPanel(const PackSource& source, const uint16_t* src, int64_t col
 // f16 [k][16].
 void PackHalfPanel(const PackSource& source, const uint16_t* src, int64_t columns, int64_t k_count,
                    uint16_t* dst) {
+  if (source.column_stride == 1 && columns == kPanelColumns) {
+    for (int64_t k = 0; k < k_count; ++k) {
+      std::memcpy(dst + k * kPanelColumns, src + k * source.k_stride, kPanelColumns * 2);
+    }
+    return;
+  }
   for (int64_t k = 0; k < k_count; ++k) {
     for (int64_t c = 0; c < kPanelColumns; ++c) {
       dst[k * kPanelColumns + c] =
           c < columns ? src[c * source.column_stride + k * source.k_stride] : uint16_t{0};
     }
+  }
+}
+
+// Two dense rows of 16 values become 16 pairs.
+void InterleaveRows(const uint16_t* even, const uint16_t* odd, uint16_t* dst) {
+  for (int64_t c = 0; c < kPanelColumns; ++c) {
+    dst[2 * c] = even[c];
+    dst[2 * c + 1] = odd[c];
   }
 }
 
@@ -66,6 +80,11 @@ void PackPairPanel(const PackSource& source, const uint16_t* src, int64_t column
   for (int64_t tap = 0; tap < taps; ++tap) {
     const uint16_t* tap_src = src + tap * run * source.k_stride;
     for (int64_t k = 0; k < run; k += 2, dst += 2 * kPanelColumns) {
+      if (source.column_stride == 1 && columns == kPanelColumns && k + 1 < run) {
+        const uint16_t* even = tap_src + k * source.k_stride;
+        InterleaveRows(even, even + source.k_stride, dst);
+        continue;
+      }
       for (int64_t c = 0; c < kPanelColumns; ++c) {
         const uint16_t* at = tap_src + c * source.column_stride + k * source.k_stride;
         dst[2 * c] = c < columns ? at[0] : uint16_t{0};
