@@ -12,7 +12,8 @@ from torch_tensorrt._enums import DeviceType
 class Device:
     """A device, parsed from text or keywords; no hardware is touched.
 
-    Forms: ``Device()`` and ``Device("cpu")`` are the CPU; ``Device("cuda:0")``, ``Device("gpu:1")`` and
+    Forms: ``Device()`` and ``Device("cpu")`` are the CPU; ``Device("cuda:0")``, ``Device("gpu:1")``
+    and
     ``Device(gpu_id=1)`` are GPUs; ``Device("dla:0", allow_gpu_fallback=True)`` parses, but no
     engine is built for a DLA. A ``torch.device`` is accepted as well.
 
@@ -29,6 +30,7 @@ class Device:
         allow_gpu_fallback: bool = False,
         device_type: DeviceType | None = None,
     ) -> None:
+        self.device_type: DeviceType
         self.allow_gpu_fallback = bool(allow_gpu_fallback)
         self.gpu_id = int(gpu_id)
         self.dla_core = int(dla_core)

@@ -26,9 +26,11 @@ class Input:
     Six forms; sizes count elements along each axis:
 
     - ``Input((1, 3, 224, 224))`` or ``Input(shape=...)``: a static shape;
-    - ``Input(min_shape=..., opt_shape=..., max_shape=...)``: every size in ``[min, max]`` works, and
+    - ``Input(min_shape=..., opt_shape=..., max_shape=...)``: every size in ``[min, max]`` works,
+    and
       ``opt`` is the one the engine is tuned for;
-    - the same with namedtuples: field names of the axes that vary become names of shared dimensions;
+    - the same with namedtuples: field names of the axes that vary become names of shared
+    dimensions;
     - ``Input(shape=..., shape_ranges=[{"min_shape", "opt_shape", "max_shape"}, ...])``;
     - ``Input(profiles=[{"min": ..., "opt": ..., "max": ...}, ...])``: several ranges; capture uses
       their union with the first ``opt``;
@@ -41,11 +43,13 @@ class Input:
         torch_tensor: A tensor to use as the example.
         name: Name of the input, for messages.
         is_shape_tensor: Accepted; shapes are handled without it.
-        shared_dims: ``{axis: name}``: axes with the same name, here or in other inputs, always have the
+        shared_dims: ``{axis: name}``: axes with the same name, here or in other inputs, always have
+        the
             same size.
 
     Raises:
-        ValueError: contradictory keywords, unequal ranks, a negative size, or ``min <= opt <= max`` broken.
+        ValueError: contradictory keywords, unequal ranks, a negative size, or ``min <= opt <= max``
+        broken.
         TypeError: a shape that is not a sequence of integers, or an unknown keyword.
     """
 
@@ -92,7 +96,8 @@ class Input:
                 "min_shape=/opt_shape=/max_shape=, or profiles="
             )
         if "profiles" in kwargs:
-            return self._set_profiles(kwargs.pop("profiles"))
+            self._set_profiles(kwargs.pop("profiles"))
+            return None
         if forms[3]:
             missing = [key for key in _RANGE_KEYS if key not in kwargs]
             if missing:
@@ -198,8 +203,10 @@ class Input:
                 layout = torch.channels_last_3d
             elif not disable_memory_format_check:
                 raise ValueError(
-                    f"[input] tensor of shape {tuple(t.shape)} and strides {t.stride()} is neither contiguous "
-                    "nor channels-last; call .contiguous(), or pass disable_memory_format_check=True"
+                    f"[input] tensor of shape {tuple(t.shape)} and strides {t.stride()} is "
+                    f"neither contiguous "
+                    "nor channels-last; call .contiguous(), or pass "
+                    "disable_memory_format_check=True"
                 )
         return cls(shape=tuple(t.shape), dtype=t.dtype, format=layout, torch_tensor=t)
 
@@ -226,7 +233,8 @@ class Input:
         """A tensor of this spec with values from ``tensor_domain``.
 
         Args:
-            optimization_profile_field: ``min_shape``, ``opt_shape`` or ``max_shape`` of a dynamic input.
+            optimization_profile_field: ``min_shape``, ``opt_shape`` or ``max_shape`` of a dynamic
+            input.
             device: Where to put it.
 
         Raises:

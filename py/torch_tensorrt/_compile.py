@@ -29,7 +29,8 @@ def compile(
 
     Args:
         module: ``torch.nn.Module`` or ``torch.export.ExportedProgram``.
-        ir: ``"default"`` and ``"dynamo"`` export the module and compile ahead of time; ``"torch_compile"``
+        ir: ``"default"`` and ``"dynamo"`` export the module and compile ahead of time;
+        ``"torch_compile"``
             compiles at the first call.
         inputs: Positional inputs: tensors, or :class:`Input` to declare ranges of shapes.
         arg_inputs: The same as ``inputs``.
@@ -38,7 +39,8 @@ def compile(
         **kwargs: Fields of :class:`torch_tensorrt.dynamo.CompilationSettings`.
 
     Returns:
-        A ``torch.fx.GraphModule``, or for ``"torch_compile"`` the module wrapped by ``torch.compile``.
+        A ``torch.fx.GraphModule``, or for ``"torch_compile"`` the module wrapped by
+        ``torch.compile``.
 
     Raises:
         InvalidOptionError: unknown option or bad value.
@@ -145,7 +147,8 @@ def save(
         module: Result of :func:`compile`, or an ``ExportedProgram``.
         extra_files: Name to text, stored in the file.
         output_format: ``"exported_program"``.
-        inputs: Inputs to capture with; by default those the module was compiled for. Ranges of :class:`Input`
+        inputs: Inputs to capture with; by default those the module was compiled for. Ranges of
+        :class:`Input`
             keep their axes dynamic.
         retrace: Capture the module again (default); False writes its graph as it is.
         use_legacy_exporter: Given: the opposite of ``retrace``.
@@ -178,7 +181,8 @@ def save(
         )
     else:
         raise SaveError(
-            f"a {type(module).__name__} cannot be saved; compile it first with torch_tensorrt.compile(module, "
+            f"a {type(module).__name__} cannot be saved; compile it first with "
+            f"torch_tensorrt.compile(module, "
             "arg_inputs=...)"
             + (" (a torch.compile result cannot be saved)" if hasattr(module, "_orig_mod") else "")
         )
@@ -226,7 +230,8 @@ def _choose_ir(module: Any, ir: str) -> str:
         raise NotImplementedError("the FX front end does not exist here; use ir='dynamo'")
     if not isinstance(module, (torch.nn.Module, ExportedProgram)):
         raise ValueError(
-            f"cannot compile a {type(module).__name__}; pass a torch.nn.Module or an ExportedProgram"
+            f"cannot compile a {type(module).__name__}; pass a torch.nn.Module or an "
+            f"ExportedProgram"
         )
     if ir == "torch_compile" and isinstance(module, ExportedProgram):
         raise ValueError("ir='torch_compile' needs an nn.Module, not an ExportedProgram")
@@ -238,7 +243,8 @@ def _require_inputs(module: Any, inputs: Any, arg_inputs: Any, kwarg_inputs: Any
         return
     if inputs is None and arg_inputs is None and not kwarg_inputs:
         raise ValueError(
-            "inputs are needed to capture the module: tensors, or torch_tensorrt.Input to declare shapes"
+            "inputs are needed to capture the module: tensors, or torch_tensorrt.Input to "
+            "declare shapes"
         )
 
 

@@ -102,7 +102,8 @@ class dtype(Enum):  # noqa: N801
         return found
 
     def try_to(self, t: Any, use_default: Any = False) -> Any:
-        """Like :meth:`to`, but gives None (or the system's float32) where there is no equivalent."""
+        """Like :meth:`to`, but gives None (or the system's float32) where there is no
+        equivalent."""
         if t is dtype or isinstance(t, dtype):
             return self
         torch_type = _TO_TORCH.get(self)
@@ -164,7 +165,8 @@ def _numpy_from_torch(torch_type: torch.dtype, target: Any) -> Any:
 
 
 class memory_format(Enum):  # noqa: N801
-    """Layout of a tensor; only the first three exist in PyTorch, the others are accepted spellings."""
+    """Layout of a tensor; only the first three exist in PyTorch, the others are accepted
+    spellings."""
 
     contiguous = auto()
     channels_last = auto()

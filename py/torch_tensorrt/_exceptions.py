@@ -1,4 +1,5 @@
-"""Typed errors. Each message names the operator, the shapes, the user's source line and the way out."""
+"""Typed errors. Each message names the operator, the shapes, the user's source line and the way
+out."""
 
 from __future__ import annotations
 
@@ -49,7 +50,8 @@ class UnsupportedOperatorException(TorchTensorRTError):
         listed = "\n".join(f"  - {n}" for n in nodes[:20])
         more = f"\n  ... and {len(nodes) - 20} more" if len(nodes) > 20 else ""
         return cls(
-            f"require_full_compilation=True, but {len(nodes)} operator(s) cannot run in the engine:\n"
+            f"require_full_compilation=True, but {len(nodes)} operator(s) cannot run in the "
+            f"engine:\n"
             f"{listed}{more}\n"
             "Way out: drop require_full_compilation so that they run in PyTorch, rewrite the line "
             "named above, or register a converter (dynamo_tensorrt_converter) or a decomposition "

@@ -49,7 +49,8 @@ def needs_feature(name: str) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
         def guarded(*args: _P.args, **kwargs: _P.kwargs) -> _R:
             if not getattr(ENABLED_FEATURES, name):
                 raise NotImplementedError(
-                    f"{function.__name__} needs the feature '{name}', which this build does not have "
+                    f"{function.__name__} needs the feature '{name}', which this build does "
+                    f"not have "
                     "(see torch_tensorrt.ENABLED_FEATURES)"
                 )
             return function(*args, **kwargs)

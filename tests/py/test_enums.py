@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
 import torch_tensorrt
 from torch_tensorrt import DeviceType, EngineCapability, Platform, dtype, memory_format
 

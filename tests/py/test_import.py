@@ -25,14 +25,14 @@ def test_import_does_not_load_the_pipeline():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=None
     )
     named, loaded, cuda = done.stdout.split()
-    # Without entry points (a checkout on the path, not installed) backends register by importing Dynamo.
+    # Without entry points (a checkout on the path, not installed) backends register by importing
+    # Dynamo.
     assert loaded == ("False" if named == "True" else "True")
     assert cuda == "False"
 
 
 def test_features_guard():
     import pytest
-
     from torch_tensorrt._features import ENABLED_FEATURES, needs_feature
 
     off = next(n for n, on in ENABLED_FEATURES._asdict().items() if not on)

@@ -4,7 +4,6 @@ from collections import namedtuple
 
 import pytest
 import torch
-
 import torch_tensorrt
 from torch_tensorrt import Input
 

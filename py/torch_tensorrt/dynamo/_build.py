@@ -88,11 +88,14 @@ def _build_engine(
     convert: Converter | None,
 ) -> bool:
     """Replace the subgraph by its engine; False when it stays in PyTorch."""
-    if convert is None:
-        from torch_tensorrt.dynamo.conversion import convert_module as convert
+    build: Converter | None = convert
+    if build is None:
+        from torch_tensorrt.dynamo.conversion import convert_module
+
+        build = convert_module
     ranges = input_ranges(engine.module, declared)
     try:
-        built = convert(engine.module, settings, name=engine.name, input_ranges=ranges)
+        built = build(engine.module, settings, name=engine.name, input_ranges=ranges)
     except Exception as error:
         if settings.require_full_compilation or settings.pass_through_build_failures:
             raise
@@ -134,7 +137,8 @@ def log_summary(result: BuildResult, settings: CompilationSettings) -> None:
     )
     if not done:
         logger.warning(
-            "no engine was built: %d of %d operators can run in one, and min_block_size is %d; the graph runs in "
+            "no engine was built: %d of %d operators can run in one, and min_block_size is "
+            "%d; the graph runs in "
             "PyTorch (dryrun=True lists the reasons)",
             sum(result.partition.candidate_sizes),
             result.partition.total_ops,

@@ -34,12 +34,14 @@ def compile(
 
     Args:
         exported_program: Result of ``torch.export.export`` or :func:`torch_tensorrt.dynamo.trace`.
-        inputs: Positional inputs as tensors or :class:`torch_tensorrt.Input` (same as ``arg_inputs``).
+        inputs: Positional inputs as tensors or :class:`torch_tensorrt.Input` (same as
+        ``arg_inputs``).
         kwarg_inputs: Keyword inputs.
         **options: Fields of :class:`CompilationSettings`.
 
     Returns:
-        A module with the program's own signature. Its ``_run_on_acc_N`` children are engines, everything else runs
+        A module with the program's own signature. Its ``_run_on_acc_N`` children are engines,
+        everything else runs
         in PyTorch. With ``dryrun`` the lowered graph itself, after the report.
 
     Raises:
@@ -71,7 +73,8 @@ def convert_exported_program_to_serialized_trt_engine(
     """The whole program as one engine, serialized.
 
     Args:
-        arg_input_binding_names: Names of the engine's inputs, a tree that mirrors the positional arguments.
+        arg_input_binding_names: Names of the engine's inputs, a tree that mirrors the positional
+        arguments.
         kwarg_input_binding_names: The same for keyword arguments.
         output_binding_names: Names of its outputs, a tree that mirrors the program's outputs.
 
@@ -82,7 +85,8 @@ def convert_exported_program_to_serialized_trt_engine(
     """
     if lift_mutable_buffers:
         raise NotImplementedError(
-            "lift_mutable_buffers is not supported yet; make the buffer an input and an output of the module"
+            "lift_mutable_buffers is not supported yet; make the buffer an input and an "
+            "output of the module"
         )
     settings = validate_options({**options, "require_full_compilation": True})
     args, keywords = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
@@ -168,7 +172,8 @@ def _name_bindings(
 def _check_names(names: list[Any], count: int, kind: str) -> None:
     if len(names) != count or not all(isinstance(n, str) and n for n in names):
         raise BindingNameMismatchError(
-            f"{len(names)} {kind} binding names {names} for {count} {kind}(s); the names must be non-empty "
+            f"{len(names)} {kind} binding names {names} for {count} {kind}(s); the names must "
+            f"be non-empty "
             f"strings in a tree that mirrors the program's {kind}s"
         )
     if len(set(names)) != len(names):

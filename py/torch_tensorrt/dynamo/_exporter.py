@@ -31,7 +31,8 @@ def export(
 
     Args:
         gm: Result of ``compile``.
-        arg_inputs: Inputs to capture with, by default those the module was compiled for. When these are plain
+        arg_inputs: Inputs to capture with, by default those the module was compiled for. When these
+        are plain
             tensors, axes that were compiled as dynamic stay dynamic.
         dynamic_shapes: As in ``torch.export.export``; wins over everything else.
         use_legacy_exporter: Write the graph as it is instead of capturing it again.

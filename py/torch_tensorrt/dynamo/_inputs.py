@@ -14,7 +14,8 @@ SCALARS = (int, float, bool, str, type(None), torch.dtype, torch.device)
 
 
 def map_inputs(function: Callable[[Any], Any], tree: Any) -> Any:
-    """``function`` over the leaves of nested tuples, lists and dicts (namedtuples are leaves' parents)."""
+    """``function`` over the leaves of nested tuples, lists and dicts (namedtuples are leaves'
+    parents)."""
     if isinstance(tree, Mapping):
         return {key: map_inputs(function, value) for key, value in tree.items()}
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
@@ -37,7 +38,8 @@ def prepare_inputs(tree: Any, disable_memory_format_check: bool = True) -> Any:
         if isinstance(leaf, torch.Tensor):
             return Input.from_tensor(leaf, disable_memory_format_check)
         raise ValueError(
-            f"[input] cannot use a value of type {type(leaf).__name__} as an input; use torch_tensorrt.Input, "
+            f"[input] cannot use a value of type {type(leaf).__name__} as an input; use "
+            f"torch_tensorrt.Input, "
             "a tensor, int, float, bool, None, or a list, tuple or dict of them"
         )
 
@@ -60,7 +62,8 @@ def example_values(tree: Any, device: torch.device) -> Any:
 def capture_shape(spec: Input) -> tuple[int, ...]:
     """The shape a dynamic input is captured with.
 
-    That is ``opt``, but a varying axis is never captured at 0 or 1: PyTorch treats those sizes as constants.
+    That is ``opt``, but a varying axis is never captured at 0 or 1: PyTorch treats those sizes as
+    constants.
     """
     low, opt, high = spec.shape_range()
     return tuple(

@@ -1,4 +1,5 @@
-"""The compilation options: the only place where an option, its default and its meaning are written."""
+"""The compilation options: the only place where an option, its default and its meaning are
+written."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ EFFECTIVE = "effective"
 
 
 def default_cache_dir() -> str:
-    """Per-user cache directory (``$XDG_CACHE_HOME/torch_tensorrt`` or ``~/.cache/torch_tensorrt``)."""
+    """Per-user cache directory (``$XDG_CACHE_HOME/torch_tensorrt`` or
+    ``~/.cache/torch_tensorrt``)."""
     base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return os.path.join(base, "torch_tensorrt")
 
@@ -43,6 +45,7 @@ _NO_DLA = "no engine is built for a DLA"
 _NOT_YET = "not supported yet"
 
 
+# ruff: noqa: RUF009
 @dataclass(frozen=True)
 class CompilationSettings:
     """All compilation options with their defaults.

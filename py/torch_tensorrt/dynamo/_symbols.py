@@ -1,4 +1,5 @@
-"""Symbolic sizes in FX graphs: which inputs carry a symbol, and nodes that compute an expression."""
+"""Symbolic sizes in FX graphs: which inputs carry a symbol, and nodes that compute an
+expression."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ UNBOUNDED = 2**31 - 1
 
 def expr_of(value: Any) -> Any:
     """The SymPy expression of a symbolic value or size; plain numbers become SymPy numbers."""
-    import sympy
+    import sympy  # type: ignore[import-untyped]
 
     if isinstance(value, SYMBOLIC):
         return value.node.expr
@@ -129,7 +130,8 @@ def symbol_ranges(
 ) -> dict[str, tuple[int, int, int]]:
     """Symbol name to ``(min, opt, max)``.
 
-    Declared ranges (of the user's Inputs) win; otherwise the range PyTorch knows is used, where a lower bound
+    Declared ranges (of the user's Inputs) win; otherwise the range PyTorch knows is used, where a
+    lower bound
     of 2 only says that the size was not specialised, so that 1 and 0 are allowed too.
     """
     ranges: dict[str, tuple[int, int, int]] = {}
@@ -147,10 +149,9 @@ def symbol_ranges(
 
 
 def _as_int(bound: Any, otherwise: int) -> int:
-    try:
-        return min(int(bound), UNBOUNDED)
-    except (OverflowError, TypeError, ValueError):
-        return otherwise
+    # Infinities are SymPy numbers too, but no Integers.
+    finite = isinstance(bound, int) or getattr(bound, "is_Integer", False)
+    return min(int(bound), UNBOUNDED) if finite else otherwise
 
 
 def _hint(symbol: Any, shape_env: Any, low: int) -> int:

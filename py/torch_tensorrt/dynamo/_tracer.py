@@ -113,7 +113,8 @@ def input_dims(spec: Input, shared: dict[str, tuple[tuple[int, int], Any]]) -> d
         known = shared.setdefault(name, ((a, b), Dim(name, min=a, max=b)))
         if known[0] != (a, b):
             raise ValueError(
-                f"[trace] shared dimension '{name}' has range {known[0]} in one input and {(a, b)} in another"
+                f"[trace] shared dimension '{name}' has range {known[0]} in one input and "
+                f"{(a, b)} in another"
             )
         dims[axis] = known[1]
     return dims

@@ -5,7 +5,6 @@ import logging
 
 import pytest
 import torch
-
 from torch_tensorrt import Device, EngineCapability
 from torch_tensorrt._exceptions import InvalidOptionError
 from torch_tensorrt.dynamo import _settings

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-
 from torch_tensorrt import Input
 from torch_tensorrt.dynamo import trace
 from torch_tensorrt.dynamo._compiler import declared_ranges

@@ -16,7 +16,8 @@ from torch_tensorrt.dynamo.lowering import get_decompositions, kept_composite_op
 
 logger = logging.getLogger("torch_tensorrt")
 
-#: Engines kept for one graph: code shared by several modules (layers of one class) runs with several
+#: Engines kept for one graph: code shared by several modules (layers of one class) runs with
+#: several
 #: sets of parameters.
 MAX_VARIANTS = 64
 #: Rebuilds after which weights count as "changing all the time".
@@ -46,10 +47,11 @@ def trace_and_compile(
         captured.append(FrozenGraph(graph, len(example_inputs), static, settings))
         return captured[-1]
 
+    compiler: Any = inner
     kept = kept_composite_ops(table)
     with torch.no_grad(), _kept_whole(kept):
         compiled: Callable[..., Any] = aot_module_simplified(
-            gm, list(example_inputs), fw_compiler=inner, decompositions=_plain_table(table, kept)
+            gm, list(example_inputs), fw_compiler=compiler, decompositions=_plain_table(table, kept)
         )
     # Outside of tracing: engines are built from real tensors.
     for graph in captured:
@@ -121,7 +123,8 @@ class FrozenGraph:
             logger.warning("weights of a compiled graph have changed: its engine is rebuilt")
             if self._rebuilds == MAX_REBUILDS:
                 logger.warning(
-                    "weights change again and again: the graph runs in PyTorch from the next change on"
+                    "weights change again and again: the graph runs in PyTorch from the next "
+                    "change on"
                 )
         return self._build(values)
 

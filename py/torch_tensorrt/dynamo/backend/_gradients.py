@@ -21,7 +21,8 @@ def training_reason(
 ) -> str | None:
     """Why a graph that autograd records must stay in PyTorch; None when an engine can run it.
 
-    An engine can, when only weights need gradients (a model in eval mode, without ``no_grad``) and the forward
+    An engine can, when only weights need gradients (a model in eval mode, without ``no_grad``) and
+    the forward
     pass can be repeated: it is run again in PyTorch if ``backward`` is ever called.
     """
     weights = set(static)
@@ -47,7 +48,7 @@ class _EngineCall(torch.autograd.Function):
     """Forward in the engine; backward repeats the forward in PyTorch to get exact gradients."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, run: Callable[..., Any], gm: fx.GraphModule, *args: Any
     ) -> tuple[Any, ...]:
         outputs = run(*args)
@@ -57,7 +58,7 @@ class _EngineCall(torch.autograd.Function):
         return tuple(outputs)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:  # type: ignore[override]
+    def backward(ctx: Any, *grads: Any) -> tuple[Any, ...]:
         args = [
             number if tensor is None else tensor.detach().requires_grad_(tensor.requires_grad)
             for tensor, number in zip(ctx.saved_tensors, ctx.numbers, strict=True)
@@ -86,7 +87,7 @@ def differentiable(run: Callable[..., Any], gm: fx.GraphModule) -> Callable[...,
     """``run`` with outputs that autograd can differentiate, through ``gm``."""
 
     def call(*args: Any) -> tuple[Any, ...]:
-        outputs: tuple[Any, ...] = _EngineCall.apply(run, gm, *args)  # type: ignore[no-untyped-call]
+        outputs: tuple[Any, ...] = _EngineCall.apply(run, gm, *args)
         return outputs
 
     return call

@@ -1,4 +1,5 @@
-"""Module parameters that torch.compile passes as graph inputs: found once, watched on every call."""
+"""Module parameters that torch.compile passes as graph inputs: found once, watched on every
+call."""
 
 from __future__ import annotations
 
@@ -26,7 +27,8 @@ def static_input_positions(gm: fx.GraphModule, example_inputs: Sequence[Any]) ->
 class StaticInputs:
     """The tensors one engine holds as constants, and whether they are still what they were.
 
-    A change is seen by the tensor's identity, its version counter and its storage address. (A write through
+    A change is seen by the tensor's identity, its version counter and its storage address. (A write
+    through
     ``tensor.data`` that keeps the storage escapes every counter PyTorch has.)
     """
 

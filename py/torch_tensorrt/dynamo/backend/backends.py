@@ -35,7 +35,8 @@ def torch_tensorrt_backend(
         **kwargs: ``options``: fields of :class:`CompilationSettings`; ``mode`` is accepted.
 
     Returns:
-        A function with the signature of ``gm``. ``gm`` itself when it must run in PyTorch; the reason is logged.
+        A function with the signature of ``gm``. ``gm`` itself when it must run in PyTorch; the
+        reason is logged.
 
     Raises:
         InvalidOptionError: unknown option or bad value.
@@ -47,13 +48,16 @@ def torch_tensorrt_backend(
     reason = training_reason(gm, sample_inputs, static) if gradients else None
     if reason is not None:
         logger.warning(
-            "a graph runs in PyTorch because gradients may be needed: %s. For inference call the model "
+            "a graph runs in PyTorch because gradients may be needed: %s. For inference call "
+            "the model "
             "under torch.no_grad() and in eval mode.",
             reason,
         )
         return gm.forward
     try:
         run = trace_and_compile(gm, sample_inputs, static, settings)
+    except ImportError:
+        raise
     except Exception as error:
         if settings.require_full_compilation or settings.pass_through_build_failures:
             raise

@@ -1,13 +1,17 @@
 """Decomposition of an exported graph, node by node.
 
-``ExportedProgram.run_decompositions`` traces the whole program again, which takes longer than everything else in
-a build. An exported graph is nearly functional already, so here only the nodes that need it are traced, each
-distinct one once. Programs with anything unusual (writes to buffers or views, higher-order operators) are reported
+``ExportedProgram.run_decompositions`` traces the whole program again, which takes longer than
+everything else in
+a build. An exported graph is nearly functional already, so here only the nodes that need it are
+traced, each
+distinct one once. Programs with anything unusual (writes to buffers or views, higher-order
+operators) are reported
 as not handled and take the general way.
 """
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -50,7 +54,9 @@ def remove_inactive_dropout(gm: fx.GraphModule) -> None:
 
 _DROPOUTS = frozenset(
     getattr(torch.ops.aten, name)
-    for name in ["dropout", "dropout_", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"]
+    for name in (
+        *("dropout", "dropout_", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"),
+    )
 )
 
 
@@ -70,9 +76,7 @@ def functionalize_fresh_writes(gm: fx.GraphModule) -> None:
         if target is None or not isinstance(written, fx.Node) or not _is_fresh(written):
             raise NotHandled(f"{node.target} writes to {written}")
         node.target = target
-        written.replace_all_uses_with(
-            node, delete_user_cb=lambda user, node=node: _runs_after(node, user)
-        )
+        written.replace_all_uses_with(node, delete_user_cb=functools.partial(_runs_after, node))
 
 
 def _functional_twin(op: OpOverload) -> OpOverload | None:
@@ -92,8 +96,8 @@ def _is_fresh(node: fx.Node) -> bool:
         return False
     if _returns_alias(node.target):
         return False
-    users = (u for u in node.users if isinstance(u.target, OpOverload))
-    return not any(_returns_alias(u.target) for u in users if not u.target._schema.is_mutable)
+    targets = [user.target for user in node.users if isinstance(user.target, OpOverload)]
+    return not any(_returns_alias(op) for op in targets if not op._schema.is_mutable)
 
 
 def _returns_alias(op: OpOverload) -> bool:
@@ -104,7 +108,11 @@ def _returns_alias(op: OpOverload) -> bool:
 
 _NEVER_ALIAS = frozenset(
     f"aten::{name}"
-    for name in ["linear", "matmul", "conv1d", "conv2d", "conv3d", "batch_norm", "layer_norm", "group_norm", "rms_norm", "silu", "gelu", "scaled_dot_product_attention", "max_pool2d", "adaptive_avg_pool2d", "softmax", "relu6", "hardtanh"]
+    for name in (
+        *("linear", "matmul", "conv1d", "conv2d", "conv3d", "batch_norm", "layer_norm", "silu"),
+        *("group_norm", "rms_norm", "gelu", "scaled_dot_product_attention", "max_pool2d"),
+        *("adaptive_avg_pool2d", "softmax", "relu6", "hardtanh"),
+    )
 )
 
 
@@ -118,7 +126,7 @@ class _Decomposer:
     ) -> None:
         self._gm = gm
         self._kept = set(kept)
-        self._table = {op: f for op, f in table.items() if op not in self._kept}
+        self._table: Any = {op: f for op, f in table.items() if op not in self._kept}
         self._cache: dict[Any, fx.GraphModule] = {}
         self._mode = _fake_mode_of(gm)
 
@@ -162,7 +170,8 @@ class _Decomposer:
         self._splice(node, traced, inputs)
 
     def _value(self, value: Any) -> Any:
-        """``value`` as a tensor of this graph's fake mode; constants may come with one of their own."""
+        """``value`` as a tensor of this graph's fake mode; constants may come with one of their
+        own."""
         if not isinstance(value, torch.Tensor) or getattr(value, "fake_mode", None) is self._mode:
             return value
         if any(isinstance(size, torch.SymInt) for size in value.shape):

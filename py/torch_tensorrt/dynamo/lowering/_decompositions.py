@@ -122,7 +122,8 @@ def get_decompositions(
 ) -> DecompositionTable:
     """The table for ``ExportedProgram.run_decompositions`` under the given options.
 
-    ``enable_experimental_decompositions`` uses PyTorch's whole Core ATen table: nothing is kept whole
+    ``enable_experimental_decompositions`` uses PyTorch's whole Core ATen table: nothing is kept
+    whole
     but what has no decomposition.
     """
     table = dict(_base_table(enable_experimental_decompositions))

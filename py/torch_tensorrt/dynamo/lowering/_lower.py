@@ -1,4 +1,5 @@
-"""Lowering: an exported program, or the graph of torch.compile, to the graph that is partitioned."""
+"""Lowering: an exported program, or the graph of torch.compile, to the graph that is
+partitioned."""
 
 from __future__ import annotations
 
@@ -47,7 +48,8 @@ def _decomposed(program: ExportedProgram, table: DecompositionTable) -> fx.Graph
     except NotHandled as reason:
         logger.debug("decomposition traces the whole program: %s", reason)
     except Exception as error:
-        # The general way below is the reference; an operator that cannot be traced alone is no error.
+        # The general way below is the reference; an operator that cannot be traced alone is no
+        # error.
         logger.debug("decomposition traces the whole program: %s: %s", type(error).__name__, error)
     else:
         return gm

@@ -1,4 +1,5 @@
-"""An exported program as a stateful graph: parameters as attributes, writes as ``copy_`` at the end."""
+"""An exported program as a stateful graph: parameters as attributes, writes as ``copy_`` at the
+end."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ _WRITES = (
 def unlift(program: ExportedProgram) -> fx.GraphModule:
     """A new module with the program's signature and graph. Tensors are shared with the program.
 
-    Every node has ``meta["val"]``. Unlike ``program.module()`` this copies no graph twice and checks no guards.
+    Every node has ``meta["val"]``. Unlike ``program.module()`` this copies no graph twice and
+    checks no guards.
     """
     root: dict[str, Any] = {}
     graph = fx.Graph()

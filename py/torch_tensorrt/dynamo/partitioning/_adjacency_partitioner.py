@@ -13,7 +13,8 @@ from torch_tensorrt.dynamo.partitioning._units import reached_sources
 def adjacency_groups(gm: fx.GraphModule, verdict: NodeSupport) -> list[list[fx.Node]]:
     """Groups of supported nodes, each a contiguous stretch of one topological order.
 
-    The order runs everything supported that is ready, then everything else that is ready, and so on; of
+    The order runs everything supported that is ready, then everything else that is ready, and so
+    on; of
     the two possible starts the one with fewer groups is taken.
     """
     candidates = [_alternate(gm, verdict, start) for start in (True, False)]

@@ -54,7 +54,8 @@ def partition(
         support: Check to use instead of the converters' own.
 
     Raises:
-        UnsupportedOperatorException: something stays in PyTorch and ``require_full_compilation`` is set.
+        UnsupportedOperatorException: something stays in PyTorch and ``require_full_compilation`` is
+        set.
     """
     verdict = classify(gm, settings, support)
     refused = [

@@ -29,7 +29,8 @@ class EngineSummary:
 
 @dataclass(frozen=True)
 class DryRunReport:
-    """Coverage and engines of one graph. ``str(report)`` is for people, ``to_json`` for machines."""
+    """Coverage and engines of one graph. ``str(report)`` is for people, ``to_json`` for
+    machines."""
 
     total_ops: int
     engine_ops: int
@@ -54,7 +55,8 @@ class DryRunReport:
     def _head(self) -> list[str]:
         lines = [
             "+ Torch-TensorRT dry run",
-            f"  operators in engines: {self.engine_ops} of {self.total_ops} ({self.coverage:.1f} %)",
+            f"  operators in engines: {self.engine_ops} of {self.total_ops} "
+            f"({self.coverage:.1f} %)",
             f"  engines: {len(self.engines)}",
         ]
         changed = ", ".join(f"{k}={v}" for k, v in self.changed_settings.items())

@@ -21,7 +21,8 @@ class EngineSubgraph:
 
     Attributes:
         name: Name of the submodule in the outer graph, ``_run_on_acc_N``.
-        module: The subgraph. Placeholders are tensors; constants are attributes; the output is a tuple.
+        module: The subgraph. Placeholders are tensors; constants are attributes; the output is a
+        tuple.
             Every symbol in it is the size of some axis of some placeholder.
         unit: The nodes of the original graph that it holds.
     """
@@ -45,7 +46,8 @@ def split(gm: fx.GraphModule, units: list[Unit]) -> PartitionedGraph:
 
 
 def in_torch(engine: fx.GraphModule) -> fx.GraphModule:
-    """The subgraph of an engine as a module that PyTorch runs; like an engine's module, it gives a single
+    """The subgraph of an engine as a module that PyTorch runs; like an engine's module, it gives a
+    single
     output as a tensor and several as a tuple."""
     graph = fx.Graph()
     mapping: dict[fx.Node, Any] = {}
@@ -136,7 +138,8 @@ class _Splitter:
         self._engines.append(EngineSubgraph(name, module, unit))
 
     def _carrier(self, symbol: Any, unit: Unit) -> fx.Node:
-        """A tensor of shape ``[symbol, 0]``: how a size enters an engine, whose inputs are tensors."""
+        """A tensor of shape ``[symbol, 0]``: how a size enters an engine, whose inputs are
+        tensors."""
         if symbol not in self._carriers:
             size = self._size_node(symbol, unit)
             made = self._graph.call_function(torch.ops.aten.empty.memory_format, ([size, 0],))
@@ -217,7 +220,7 @@ class _SubgraphBuilder:
             for node in self._unit.nodes:
                 for source in node.all_input_nodes:
                     if source not in inner and self._is_constant(source):
-                        root[source.target] = get_attribute(self._gm, source.target)
+                        root[str(source.target)] = get_attribute(self._gm, source.target)
                         inner[source] = graph.node_copy(source)
                 inner[node] = graph.node_copy(node, lambda n: inner[n])
         output.args = (tuple(inner[n] for n in results),)

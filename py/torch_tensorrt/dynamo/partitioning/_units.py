@@ -14,7 +14,11 @@ from torch_tensorrt.dynamo.partitioning._support import NodeSupport
 
 _VIEWS = frozenset(
     getattr(torch.ops.aten, name)
-    for name in ["view", "reshape", "_unsafe_view", "permute", "transpose", "t", "unsqueeze", "squeeze", "expand", "slice", "select", "split", "split_with_sizes", "alias", "detach", "unbind", "flatten", "narrow"]
+    for name in (
+        *("view", "reshape", "_unsafe_view", "permute", "transpose", "t", "unsqueeze", "squeeze"),
+        *("expand", "slice", "select", "split", "split_with_sizes", "alias", "detach", "unbind"),
+        *("flatten", "narrow"),
+    )
 )
 
 
@@ -47,7 +51,8 @@ def order_units(
 ) -> list[Unit]:
     """Units in a runnable order: the groups as engines, every other computing node by itself.
 
-    Operators with side effects (writes, random numbers) keep their order among each other, and a write
+    Operators with side effects (writes, random numbers) keep their order among each other, and a
+    write
     comes after everything that read the old value.
 
     REQUIRES: no path leaves a group and comes back to it.

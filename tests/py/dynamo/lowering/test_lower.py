@@ -3,7 +3,6 @@
 import pytest
 import torch
 from torch import nn
-
 from torch_tensorrt import Input
 from torch_tensorrt.dynamo import CompilationSettings, lowering, trace
 from torch_tensorrt.dynamo.lowering import _lower
@@ -141,7 +140,9 @@ def test_sizes_come_from_inputs_only():
 
 def test_parameters_are_shared_not_copied():
     model = Vision().eval()
-    gm = lowering.lower_exported_program(trace(model, arg_inputs=[torch.randn(2, 3, 8, 8)]), SETTINGS)
+    gm = lowering.lower_exported_program(
+        trace(model, arg_inputs=[torch.randn(2, 3, 8, 8)]), SETTINGS
+    )
     assert gm.conv.weight.data_ptr() == model.conv.weight.data_ptr()
 
 

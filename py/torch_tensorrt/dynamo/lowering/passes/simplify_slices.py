@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import torch
 from torch import fx
@@ -30,8 +31,9 @@ def simplify_slices(gm: fx.GraphModule, settings: CompilationSettings) -> fx.Gra
 
 
 def _takes_all(node: fx.Node) -> bool:
-    defaults = (0, None, None, 1)
-    source, dim, start, end, step = (*node.args, *defaults[len(node.args) - 1 :])
+    defaults: tuple[Any, ...] = (0, None, None, 1)
+    arguments: list[Any] = [*node.args, *defaults[len(node.args) - 1 :]]
+    source, dim, start, end, step = arguments
     if start not in (None, 0) or step != 1 or not isinstance(source, fx.Node):
         return False
     if end is None or end == _INT64_MAX:

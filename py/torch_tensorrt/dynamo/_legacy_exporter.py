@@ -1,0 +1,213 @@
+"""Writes a compiled graph as an ExportedProgram without capturing it again.
+
+Engines are inlined as ``torch.ops.tensorrt.execute_engine`` calls; parameters, buffers and engines
+are lifted to
+inputs of the graph, and writes to buffers to outputs, as the format demands.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+from torch.export.exported_program import ModuleCallEntry, ModuleCallSignature
+from torch.export.graph_signature import (
+    ConstantArgument,
+    CustomObjArgument,
+    ExportGraphSignature,
+    InputKind,
+    InputSpec,
+    OutputKind,
+    OutputSpec,
+    SymIntArgument,
+    TensorArgument,
+)
+
+from torch_tensorrt._exceptions import SaveError
+from torch_tensorrt.dynamo._inputs import example_values
+from torch_tensorrt.dynamo._symbols import SYMBOLIC, shape_env_of
+from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute
+
+_ENGINE_CLASS = "__torch__.torch.classes.tensorrt.Engine"
+
+
+def inline_and_lift(
+    gm: fx.GraphModule, args: tuple[Any, ...], keywords: Mapping[str, Any]
+) -> ExportedProgram:
+    """The program of ``gm``; ``args`` and ``keywords`` become its example inputs.
+
+    Raises:
+        SaveError: the graph calls a module that is neither an engine nor a graph.
+    """
+    writer = _Writer(gm)
+    writer.run()
+    device = torch.device("cpu")
+    info = gm.graph._codegen.pytree_info  # type: ignore[attr-defined]
+    signature = ModuleCallSignature(
+        inputs=[], outputs=[], in_spec=info.in_spec, out_spec=info.out_spec
+    )
+    env = shape_env_of(gm.graph.nodes)
+    ranges = {} if env is None else {s: env.var_to_range[s] for s in writer.symbols(env)}
+    return ExportedProgram(
+        root=torch.nn.Module(),
+        graph=writer.graph,
+        graph_signature=ExportGraphSignature(writer.inputs, writer.outputs),
+        state_dict=writer.state,
+        range_constraints=ranges,
+        module_call_graph=[ModuleCallEntry("", signature)],
+        example_inputs=(
+            tuple(example_values(args, device)),
+            example_values(dict(keywords), device),
+        ),
+        constants=writer.constants,
+    )
+
+
+class _Writer:
+    """Builds the lifted graph and its signature."""
+
+    def __init__(self, gm: fx.GraphModule) -> None:
+        self._gm = gm
+        self.graph = fx.Graph()
+        self.inputs: list[InputSpec] = []
+        self.outputs: list[OutputSpec] = []
+        self.state: dict[str, Any] = {}
+        self.constants: dict[str, Any] = {}
+        self._mapping: dict[fx.Node, Any] = {}
+        self._lifted: dict[str, fx.Node] = {}
+        self._written: dict[str, fx.Node] = {}
+
+    def symbols(self, env: Any) -> list[Any]:
+        """Symbols in the shapes of the inputs."""
+        from torch_tensorrt.dynamo._symbols import free_symbols
+
+        nodes = [n for n in self.graph.nodes if n.op == "placeholder"]
+        found = {s for n in nodes for s in free_symbols(n.meta.get("val"))}
+        return sorted((s for s in found if s in env.var_to_range), key=str)
+
+    def run(self) -> None:
+        """Fill ``graph``, ``inputs``, ``outputs``, ``state`` and ``constants``."""
+        self._lift_all()
+        for node in self._gm.graph.nodes:
+            if node.op == "placeholder":
+                placed = self.graph.node_copy(node)
+                self._mapping[node] = placed
+                kind = InputKind.USER_INPUT
+                self.inputs.append(InputSpec(kind, argument_of(placed), None))
+            elif node.op == "get_attr":
+                self._mapping[node] = self._lifted[str(node.target)]
+            elif node.op == "call_module":
+                self._inline(node)
+            elif node.op == "output":
+                self._finish(node)
+            elif node.target is torch.ops.aten.copy_.default and node.args[0].op == "get_attr":
+                written, value = node.all_input_nodes
+                self._written[str(written.target)] = self._mapping[value]
+                self._mapping[node] = self._mapping[value]
+            else:
+                self._mapping[node] = self.graph.node_copy(node, self._mapping.__getitem__)
+
+    def _lift_all(self) -> None:
+        for node in self._gm.graph.nodes:
+            if node.op == "get_attr":
+                self._lift(str(node.target), get_attribute(self._gm, node.target), node.meta)
+            elif node.op == "call_module":
+                self._lift_module(str(node.target))
+
+    def _lift_module(self, name: str) -> None:
+        module = self._gm.get_submodule(name)
+        if hasattr(module, "engine"):
+            self._lift_engine(name, module.engine)
+        elif isinstance(module, fx.GraphModule):
+            for node in module.graph.nodes:
+                if node.op == "get_attr":
+                    value = get_attribute(module, node.target)
+                    self._lift(f"{name}.{node.target}", value, node.meta)
+        else:
+            raise SaveError(f"{name} is a {type(module).__name__}, which cannot be saved")
+
+    def _lift(self, name: str, value: torch.Tensor, meta: dict[str, Any]) -> None:
+        if name in self._lifted:
+            return
+        is_parameter = isinstance(value, torch.nn.Parameter)
+        placed = self.graph.placeholder(("p_" if is_parameter else "b_") + name.replace(".", "_"))
+        placed.meta.update(meta)
+        self._lifted[name] = placed
+        kind = InputKind.PARAMETER if is_parameter else InputKind.BUFFER
+        persistent = None if is_parameter else True
+        self.inputs.append(InputSpec(kind, TensorArgument(placed.name), name, persistent))
+        self.state[name] = value
+
+    def _lift_engine(self, name: str, engine: Any) -> None:
+        placed = self.graph.placeholder(f"obj_{name}_engine")
+        argument = CustomObjArgument(placed.name, _ENGINE_CLASS)
+        placed.meta["val"] = argument
+        self._lifted[name] = placed
+        self.inputs.append(InputSpec(InputKind.CUSTOM_OBJ, argument, f"{name}_engine"))
+        self.constants[f"{name}_engine"] = engine
+
+    def _inline(self, node: fx.Node) -> None:
+        module = self._gm.get_submodule(str(node.target))
+        inputs = [self._mapping[n] for n in _nodes(node.args)]
+        if isinstance(module, fx.GraphModule):
+            self._mapping[node] = self._inline_graph(str(node.target), module, inputs)
+            return
+        engine = self._lifted[str(node.target)]
+        op = torch.ops.tensorrt.execute_engine.default
+        call = self.graph.call_function(op, (inputs, engine))
+        value = node.meta["val"]
+        single = isinstance(value, torch.Tensor)
+        call.meta["val"] = [value] if single else list(value)
+        if single:
+            item = self.graph.call_function(operator.getitem, (call, 0))
+            item.meta.update(node.meta)
+            self._mapping[node] = item
+        else:
+            self._mapping[node] = call
+
+    def _inline_graph(self, name: str, module: fx.GraphModule, inputs: list[Any]) -> Any:
+        inner: dict[fx.Node, Any] = {}
+        supply = iter(inputs)
+        for node in module.graph.nodes:
+            if node.op == "placeholder":
+                inner[node] = next(supply)
+            elif node.op == "get_attr":
+                inner[node] = self._lifted[f"{name}.{node.target}"]
+            elif node.op == "output":
+                return fx.map_arg(node.args[0], inner.__getitem__)
+            else:
+                inner[node] = self.graph.node_copy(node, inner.__getitem__)
+        raise SaveError(f"{name} has no output")
+
+    def _finish(self, node: fx.Node) -> None:
+        results: list[Any] = []
+        arguments: Any = fx.map_arg(node.args[0], self._mapping.__getitem__)
+        for target, value in self._written.items():
+            argument = argument_of(value)
+            self.outputs.append(OutputSpec(OutputKind.BUFFER_MUTATION, argument, target))
+            results.append(value)
+        for value in arguments:
+            argument = argument_of(value)
+            self.outputs.append(OutputSpec(OutputKind.USER_OUTPUT, argument, None))
+            results.append(value)
+        self.graph.output(tuple(results))
+
+
+def _nodes(arguments: Any) -> list[fx.Node]:
+    return list(arguments)
+
+
+def argument_of(value: Any) -> Any:
+    """The signature entry of a node or constant."""
+    if not isinstance(value, fx.Node):
+        return ConstantArgument("", value)
+    known = value.meta.get("val")
+    if isinstance(known, torch.Tensor):
+        return TensorArgument(value.name)
+    if isinstance(known, SYMBOLIC):
+        return SymIntArgument(value.name)
+    return ConstantArgument(value.name, known)

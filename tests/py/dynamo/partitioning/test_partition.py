@@ -1,0 +1,298 @@
+"""Partitioning: verdicts with reasons, cuts that compute the same, reports."""
+
+import json
+
+import pytest
+import torch
+from torch import nn
+from torch_tensorrt import Input
+from torch_tensorrt._exceptions import UnsupportedOperatorException
+from torch_tensorrt.dynamo import CompilationSettings, lowering, partitioning, trace
+from torch_tensorrt.dynamo._build import input_ranges
+from torch_tensorrt.dynamo.partitioning._report import recommend
+from torch_tensorrt.dynamo.partitioning._support import op_names
+
+
+def refuse(*names):
+    """A support check that refuses operators by packet name."""
+
+    def check(node, settings):
+        found = op_names(node.target) & set(names)
+        return f"no converter for {sorted(found)}" if found else None
+
+    return check
+
+
+def settings(**options):
+    return CompilationSettings(**{"min_block_size": 1, **options})
+
+
+def lowered(model, *inputs):
+    return lowering.lower_exported_program(trace(model.eval(), arg_inputs=inputs), settings())
+
+
+class Two(nn.Module):
+    """Two supported stretches around one sort."""
+
+    def forward(self, x):
+        y = torch.sort((x + 1) * 2)[0]
+        return (y - 1).relu().exp()
+
+
+class Branches(nn.Module):
+    """Supported branches that only the global partitioner joins."""
+
+    def forward(self, x, y):
+        a = x.relu() + 1
+        b = torch.sort(a)[0]
+        c = y.relu() * 2
+        d = torch.sort(c)[0]
+        return b.exp() + d.exp()
+
+
+def ranged(low, opt, high, **keywords):
+    return Input(min_shape=low, opt_shape=opt, max_shape=high, **keywords)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_counts_and_results(fast):
+    gm = lowered(Two(), torch.randn(4, 5))
+    result = partitioning.partition(gm, settings(use_fast_partitioner=fast), refuse("sort"))
+    assert len(result.graph.engines) == 2
+    assert (result.engine_ops, result.total_ops) == (5, 6)
+    x = torch.randn(4, 5)
+    assert torch.equal(result.graph.module(x), Two()(x))
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_branches(fast):
+    inputs = (torch.randn(3, 4), torch.randn(3, 4))
+    gm = lowered(Branches(), *inputs)
+    result = partitioning.partition(gm, settings(use_fast_partitioner=fast), refuse("sort"))
+    assert len(result.graph.engines) == 2
+    assert torch.equal(result.graph.module(*inputs), Branches()(*inputs))
+
+
+def test_whole_graph_is_one_engine_whatever_its_size():
+    gm = lowered(Two(), torch.randn(4, 5))
+    full = settings(require_full_compilation=True, min_block_size=100)
+    result = partitioning.partition(gm, full, refuse())
+    assert len(result.graph.engines) == 1
+    assert result.left_in_torch == []
+
+
+def test_require_full_compilation_names_op_shapes_and_line():
+    gm = lowered(Two(), torch.randn(4, 5))
+    with pytest.raises(UnsupportedOperatorException) as caught:
+        partitioning.partition(gm, settings(require_full_compilation=True), refuse("sort"))
+    text = str(caught.value)
+    for part in ("aten.sort.default", "float32[4, 5]", "no converter", "y = torch.sort", "Way out"):
+        assert part in text
+    assert len(caught.value.nodes) == 1
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 100])
+def test_min_block_size(size):
+    gm = lowered(Two(), torch.randn(4, 5))
+    result = partitioning.partition(gm, settings(min_block_size=size), refuse("sort"))
+    assert len(result.graph.engines) == {1: 2, 3: 1, 4: 0, 100: 0}[size]
+    reasons = [left.reason for left in result.left_in_torch]
+    assert all("min_block_size" in r or "no converter" in r for r in reasons)
+    assert len(reasons) + result.engine_ops == result.total_ops
+    x = torch.randn(4, 5)
+    assert torch.equal(result.graph.module(x), Two()(x))
+
+
+@pytest.mark.parametrize(
+    "op",
+    [
+        *("aten.mul", "torch.ops.aten.mul.Tensor", "aten::mul", "mul"),
+        *(torch.ops.aten.mul.Tensor, torch.ops.aten.mul),
+    ],
+)
+def test_torch_executed_ops_in_every_spelling(op):
+    gm = lowered(Two(), torch.randn(4, 5))
+    result = partitioning.partition(gm, settings(torch_executed_ops=frozenset({op})), refuse())
+    assert [left.op for left in result.left_in_torch] == ["aten.mul.Tensor"]
+    assert result.left_in_torch[0].reason == "listed in torch_executed_ops"
+
+
+class Inner(nn.Module):
+    def forward(self, x):
+        return x.sin() + 1
+
+
+class Outer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = Inner()
+        self.second = Inner()
+
+    def forward(self, x):
+        return self.second(self.first(x) * 2)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "left"), [(Inner, 4), ("Inner", 4), ("second", 2), ("other", 0), (nn.Linear, 0)]
+)
+def test_torch_executed_modules(wanted, left):
+    gm = lowered(Outer(), torch.randn(4))
+    chosen = settings(torch_executed_modules=frozenset({wanted}))
+    result = partitioning.partition(gm, chosen, refuse())
+    assert len(result.left_in_torch) == left
+    assert all("torch_executed_modules" in entry.reason for entry in result.left_in_torch)
+    x = torch.randn(4)
+    assert torch.equal(result.graph.module(x), Outer()(x))
+
+
+class Sizes(nn.Module):
+    """Sizes used on both sides of a cut, as values and as outputs."""
+
+    def forward(self, x):
+        y = torch.sort(x.relu(), dim=0)[0]
+        n = x.shape[0] * 2
+        return y.reshape(n, -1) * n + torch.arange(n)[:, None], n, x, x.view(-1)
+
+
+def test_sizes_cross_cuts_as_shapes():
+    spec = ranged((1, 4), (3, 4), (9, 4))
+    result = partitioning.partition(lowered(Sizes(), spec), settings(), refuse("sort"))
+    for engine in result.graph.engines:
+        for node in engine.module.graph.nodes:
+            if node.op == "placeholder":
+                assert isinstance(node.meta["val"], torch.Tensor)
+            elif node.op != "output":
+                assert "val" in node.meta
+    for rows in (3, 1, 9):
+        x = torch.randn(rows, 4)
+        got, expected = result.graph.module(x), Sizes()(x)
+        assert torch.equal(got[0], expected[0])
+        assert got[1] == expected[1]
+        assert got[2] is x
+        assert got[3].data_ptr() == x.data_ptr() or torch.equal(got[3], expected[3])
+
+
+class Factory(nn.Module):
+    def forward(self, x):
+        y = torch.sort(x, dim=0)[0]
+        m = torch.full([x.shape[0], 2], 3.0).exp() * 2
+        return y, m
+
+
+def test_an_engine_without_a_tensor_of_that_size_gets_a_carrier():
+    spec = ranged((1, 2), (3, 2), (9, 2))
+    result = partitioning.partition(lowered(Factory(), spec), settings(), refuse("sort"))
+    names = [
+        node.name
+        for engine in result.graph.engines
+        for node in engine.module.graph.nodes
+        if node.op == "placeholder"
+    ]
+    assert any(name.startswith("size_carrier") for name in names)
+    for rows in (3, 7):
+        x = torch.randn(rows, 2)
+        for got, expected in zip(result.graph.module(x), Factory()(x), strict=True):
+            assert torch.equal(got, expected)
+    first = result.graph.engines[0].module
+    assert all(low <= opt <= high for low, opt, high in input_ranges(first).values())
+
+
+class Odd(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(3))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, x):
+        self.steps.add_(1)
+        y = x * self.w + self.steps
+        return {"twice": [y, y], "weight": self.w, "input": x, "none": None, "number": 3}
+
+
+def test_aliases_constants_none_duplicates_and_buffer_writes():
+    model = Odd()
+    result = partitioning.partition(lowered(model, torch.randn(2, 3)), settings(), refuse())
+    module = result.graph.module
+    for step in (1, 2):
+        x = torch.randn(2, 3)
+        with torch.no_grad():
+            got = module(x)
+        assert got["twice"][0] is got["twice"][1]
+        assert torch.equal(got["twice"][0], x * model.w + step)
+        assert got["input"] is x
+        assert got["weight"].data_ptr() == model.w.data_ptr()
+        assert (got["none"], got["number"]) == (None, 3)
+    assert model.steps == 2
+
+
+def test_writes_run_after_readers_and_random_order_is_kept():
+    class Random(nn.Module):
+        def forward(self, x):
+            a = torch.rand_like(x)
+            b = torch.sort(x)[0] + torch.rand_like(x)
+            return a + 1, b * 2
+
+    x = torch.randn(4)
+    result = partitioning.partition(
+        lowered(Random(), x), settings(), refuse("sort", "rand_like", "rand")
+    )
+    torch.manual_seed(3)
+    expected = Random()(x)
+    torch.manual_seed(3)
+    got = result.graph.module(x)
+    assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+
+
+def test_a_block_of_views_is_no_engine():
+    class Views(nn.Module):
+        def forward(self, x):
+            return torch.sort(x.view(2, 6).t())[0]
+
+    result = partitioning.partition(lowered(Views(), torch.randn(12)), settings(), refuse("sort"))
+    assert result.graph.engines == []
+
+
+def test_multi_output_operators_stay_together():
+    class Split(nn.Module):
+        def forward(self, x):
+            a, b = torch.split(x, [1, 2])
+            values, index = torch.topk(b, 1)
+            return a + 1, values, index
+
+    x = torch.randn(3, 4)
+    for refused in (refuse(), refuse("split_with_sizes"), refuse("topk")):
+        result = partitioning.partition(lowered(Split(), x), settings(), refused)
+        got = result.graph.module(x)
+        assert all(torch.equal(a, b) for a, b in zip(got, Split()(x), strict=True))
+
+
+def test_report(tmp_path):
+    chosen = settings(min_block_size=3)
+    result = partitioning.partition(lowered(Two(), torch.randn(4, 5)), chosen, refuse("sort"))
+    report = partitioning.build_report(result, chosen)
+    text = str(report)
+    for part in ("3 of 6", "50.0 %", "_run_on_acc_0", "aten.sort.default: 1", "min_block_size=3"):
+        assert part in text
+    path = tmp_path / "report.json"
+    partitioning.write_report(report, str(path))
+    loaded = json.loads(path.read_text())
+    assert loaded["coverage_percent"] == 50.0
+    assert loaded["engines"][0]["inputs"] == ["getitem float32[4, 5]"]
+    with pytest.raises(FileExistsError):
+        partitioning.write_report(report, str(path))
+    partitioning.write_report(report, str(tmp_path / "new" / "report.txt"))
+    assert "dry run" in (tmp_path / "new" / "report.txt").read_text()
+
+
+def test_recommendations():
+    assert recommend([], 5) == {}
+    advice = recommend([10, 4, 1], 5)
+    assert advice["minimal"] == {"min_block_size": 10, "engines": 1}
+    assert advice["moderate"] == {"min_block_size": 4, "engines": 2}
+    assert advice["current"] == {"min_block_size": 5, "engines": 1}
+
+
+def test_support_counts():
+    gm = lowered(Two(), torch.randn(4, 5))
+    counts = partitioning.get_graph_converter_support(gm, settings(), refuse("sort"))
+    assert counts == (5, 6)
