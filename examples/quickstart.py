@@ -167,10 +167,16 @@ def compile_ahead_of_time(model: nn.Module) -> torch.fx.GraphModule:
 
 
 def coverage(compiled: torch.fx.GraphModule) -> str:
-    """How much of the compiled module runs in engines, from its own graph."""
+    """How much of the compiled module runs in engines, from its own graph.
+
+    Raises:
+        RuntimeError: Nothing runs in an engine.
+    """
     from torch_tensorrt.dynamo.runtime import TorchTensorRTModule
 
     engines = [m for m in compiled.modules() if isinstance(m, TorchTensorRTModule)]
+    if not engines:
+        raise RuntimeError("the compiled model holds no engine")
     outside = [n for n in compiled.graph.nodes if n.op in ("call_function", "call_method")]
     left = [n for n in outside if "getitem" not in str(n.target)]
     return f"{len(engines)} engine(s), {len(left)} op(s) in PyTorch"
