@@ -3,8 +3,8 @@
 A table is an X-macro (``#define LIST(X) X(Name, ...) ...``) or an enum. Reported are: two tables or
 enums with mostly the same names, an enum name defined twice, a hand-kept list of strings that
 repeats a table, and a ``default:`` in a switch that handles at least half of an enum that a table
-generates: it means to handle all, and the default would hide a kind that was forgotten. A switch that
-picks out a few kinds may have one. A list that must repeat a table says why in a comment on its own file:
+generates: it means to handle all, and the default would hide a kind that was forgotten. A switch
+that picks out a few kinds may have one. A list that must repeat a table says why in its own file:
 ``// kinds: <reason>``.
 
 Usage: ``python tools/lint/kinds.py [ROOT]``.
