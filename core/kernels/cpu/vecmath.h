@@ -1,9 +1,10 @@
 // Elementary functions on VecF (f32 lanes): for *.isa.cpp files only.
 //
 // Accuracy: within 4 ulp of the exact value (ExpFast and GeluTanh say otherwise below), over the
-// whole range, subnormal arguments and results included. NaN gives NaN; infinities, zeros and poles
-// give what C's functions give. Polynomials are our own minimax fits in relative error; their range
-// stands beside each.
+// whole range, subnormal arguments and results included (Silu and the GELUs:
+// absolute error up to 2^-142 where the result is subnormal). NaN gives NaN; infinities, zeros and
+// poles give what C's functions give. Polynomials are our own minimax fits in relative error; their
+// range stands beside each.
 #pragma once
 
 #include <math.h>

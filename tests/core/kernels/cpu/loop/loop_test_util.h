@@ -1,4 +1,5 @@
-// Helpers for the tests of the loop executor: writing programs, tensors with data, and a plain oracle.
+// Helpers for the tests of the loop executor: writing programs, tensors with data, and a plain
+// oracle.
 #pragma once
 
 #include <cstdint>
@@ -177,7 +178,8 @@ class Tensor {
         break;
     }
   }
-  // Small values that differ from element to element; integers within [-5, 5], unsigned ones within [0, 5].
+  // Small values that differ from element to element; integers within [-5, 5], unsigned ones within
+  // [0, 5].
   void Fill(uint64_t seed) {
     uint64_t state = seed * 2654435761U + 12345;
     for (int64_t i = 0; i < elements_; ++i) {
