@@ -1,10 +1,10 @@
 // Elementary functions on VecF (f32 lanes): for *.isa.cpp files only.
 //
-// Accuracy: within 4 ulp of the exact value (ExpFast and GeluTanh say otherwise below), over the
-// whole range, subnormal arguments and results included (Silu and the GELUs:
-// absolute error up to 2^-142 where the result is subnormal). NaN gives NaN; infinities, zeros and
-// poles give what C's functions give. Polynomials are our own minimax fits in relative error; their
-// range stands beside each.
+// Accuracy: within 4 ulp of the exact value over the whole range, subnormal arguments and results
+// included; GeluErf within 5 ulp; Silu and GeluTanh off by up to 2^-142 where the result is
+// subnormal, GeluErf by up to 2^-126 below -13; ExpFast and GeluTanh as said there. NaN gives NaN;
+// infinities, zeros and poles give what C's functions give. Polynomials are our own minimax fits in
+// relative error; their range stands beside each.
 #pragma once
 
 #include <math.h>
@@ -147,12 +147,14 @@ TRT_INLINE VecF Sigmoid(VecF x) {
 }
 TRT_INLINE VecF Silu(VecF x) { return x * Sigmoid(x); }
 
-// The Gaussian tail P(Z > a) for a >= 0, with small relative error down to the subnormals.
+// The Gaussian tail P(Z > a) for a >= 0, with small relative error; 0 where exp(-a^2 / 2) is below
+// 2^-126 (a > 13.2).
 TRT_INLINE VecF NormalTail(VecF a) {
-  // exp(a^2 / 2) P(Z > a) as a polynomial in (a - 3) / (a + 3), 0 <= a <= 14.4.
-  constexpr float kC[] = {0.121513948F,    -0.206402615F,  0.123225041F,     -0.0462132692F,
-                          0.006131968F,    0.00290442165F, -0.000983381877F, -0.000339106919F,
-                          0.000115117909F, 5.32619088e-05F};
+  // (a + 3.5) exp(a^2 / 2) P(Z > a) as a polynomial in (a - 3.5) / (a + 3.5), 0 <= a <= 14.4. The
+  // factor keeps the polynomial between 0.4 and 1.8, so that its terms do not cancel.
+  constexpr float kC[] = {0.744416058F,    -0.565561771F,  0.315425038F,    -0.116053015F,
+                          0.017406486F,    0.00649298122F, -0.00317580416F, -0.000494898239F,
+                          0.000422630052F, 0.000111090209F};
   a = MinOr(VecF(14.4F), a);
   const VecF square = a * a;
   VecF rest;  // a^2 - square, which exp() would otherwise magnify by a^2 / 2
@@ -163,9 +165,10 @@ TRT_INLINE VecF NormalTail(VecF a) {
     const VecF low = a - high;
     rest = ((high * high - square) + (high + high) * low) + low * low;
   }
-  const VecF e = Exp(VecF(-0.5F) * square);
+  const VecF e = ExpFast(VecF(-0.5F) * square);
   const VecF exact = Fma(e * rest, VecF(-0.5F), e);
-  return exact * Horner((a - VecF(3.0F)) / (a + VecF(3.0F)), kC);
+  const VecF inverse = VecF(1.0F) / (a + VecF(3.5F));
+  return exact * inverse * Horner((a - VecF(3.5F)) * inverse, kC);
 }
 
 TRT_INLINE VecF Erf(VecF x) {
@@ -179,11 +182,16 @@ TRT_INLINE VecF Erf(VecF x) {
 
 // x P(Z <= x), accurate in the far negative tail too, where 1 + erf(x / sqrt 2) would cancel.
 TRT_INLINE VecF GeluErf(VecF x) {
+  // (P(Z <= x) - 1/2) / x on |x| <= sqrt 2. Used near 0, where 1/2 plus it does not cancel.
+  constexpr float kC[] = {0.39894226F,     -0.0664903573F,   0.00997337469F, -0.00118678215F,
+                          0.000114647063F, -8.85015071e-06F, 4.33876808e-07F};
   const VecF tail = NormalTail(Abs(x));
-  return x * Select(x < VecF(0.0F), tail, VecF(1.0F) - tail);
+  const VecF far = Select(x < VecF(0.0F), tail, VecF(1.0F) - tail);
+  const VecF near = Fma(Horner(x * x, kC), x, VecF(0.5F));
+  return x * Select(Abs(x) < VecF(0.625F), near, far);
 }
 // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) through a sigmoid. Relative error grows to about
-// 2^-24 |log result| in the negative tail; torch's own formula has no correct digits there.
+// 2^-22 |log result| in the negative tail; torch's own formula has no correct digits there.
 TRT_INLINE VecF GeluTanh(VecF x) {
   const VecF u = x * Fma(x * x, VecF(0.0713548163F), VecF(1.59576912F));
   return x * Sigmoid(u);
