@@ -50,7 +50,9 @@ TensorId AsFloat(ConversionContext& ctx, TensorId x) {
 TensorId PromotedBinary(ConversionContext& ctx, PointwiseOp op, const Value& a, const Value& b) {
   const DataType type = ResultType(ctx, {&a, &b});
   const DataType compute = OperandComputeType(ctx, type, {&a, &b});
-  const TensorId out = ctx.Binary(op, AsTensor(ctx, a, compute), AsTensor(ctx, b, compute));
+  const TensorId left = AsTensor(ctx, a, compute);
+  const TensorId right = AsTensor(ctx, b, compute);
+  const TensorId out = ctx.Binary(op, left, right);
   return ctx.Type(out) == compute ? ctx.Cast(out, type) : out;
 }
 

@@ -34,7 +34,11 @@ TensorHandle AddConstant(const NetworkPtr& self, uintptr_t data, DataType dtype,
   for (const int64_t dim : dims) {
     if (dim < 0) Check(core::InvalidArgument("[network] constant ", name, " has a negative dim"));
   }
-  core::ir::Weights weights{dtype, dims, Borrow(data, owner)};
+  core::ir::Weights weights{dtype, dims, nullptr};
+  // An empty tensor of torch has no address; weights always have one.
+  weights.data =
+      data == 0 ? core::ir::AllocateWeights(dtype, {0}).weights.data : Borrow(data, owner);
+  if (data == 0 && weights.bytes() != 0) throw py::value_error("constant " + name + " has no data");
   return {self, self->AddConstant(std::move(weights), name)};
 }
 
