@@ -2,6 +2,7 @@
 // oracle.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
