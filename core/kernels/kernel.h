@@ -66,6 +66,5 @@ std::span<const KernelEntry> ReferenceKernels();  // reference/
 std::span<const KernelEntry> CpuKernels();        // cpu/: row kernels, attention, data movement
 std::span<const KernelEntry> CpuLoopKernels();    // cpu/loop
 std::span<const KernelEntry> CpuGemmKernels();    // cpu/gemm: matrix products and convolutions
-std::span<const KernelEntry> OneDnnKernels();     // cpu/onednn
 
 }  // namespace torch_tensorrt::core::kernels

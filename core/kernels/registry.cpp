@@ -6,7 +6,7 @@ Result<Prepared> Kernel::Prepare(const PrepareArgs& /*args*/) const { return Pre
 
 const KernelEntry* FindKernel(std::string_view id) {
   for (const auto& table :
-       {CpuLoopKernels(), CpuGemmKernels(), CpuKernels(), OneDnnKernels(), ReferenceKernels()}) {
+       {CpuLoopKernels(), CpuGemmKernels(), CpuKernels(), ReferenceKernels()}) {
     for (const KernelEntry& entry : table) {
       if (entry.id == id) return &entry;
     }
