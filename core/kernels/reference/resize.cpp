@@ -4,23 +4,12 @@
 #include <cmath>
 
 #include "core/kernels/reference/kernels.h"
+#include "core/kernels/reference/resize_taps.h"
 
 namespace torch_tensorrt::core::kernels::reference {
 namespace {
 
-struct Tap {
-  int64_t at = 0;
-  double weight = 1;
-};
-// Taps of one output position along one dim.
-using Taps = std::vector<Tap>;
-
-struct Axis {
-  int64_t in = 0;
-  int64_t out = 0;
-  double scale = 0;  // given by the user, 0 = from sizes
-  bool align_corners = false;
-};
+using Axis = ResizeAxis;
 
 template <typename F>
 F NearestScale(const Axis& a) {
@@ -35,7 +24,7 @@ F LinearScale(const Axis& a) {
 }
 
 template <typename F>
-Taps NearestTaps(const Axis& a, int64_t o, bool exact) {
+ResizeTaps NearestTaps(const Axis& a, int64_t o, bool exact) {
   const F position = (static_cast<F>(o) + (exact ? F{0.5} : F{0})) * NearestScale<F>(a);
   return {{std::min(static_cast<int64_t>(std::floor(position)), a.in - 1), 1.0}};
 }
@@ -49,7 +38,7 @@ F SourcePosition(const Axis& a, int64_t o, bool cubic) {
 }
 
 template <typename F>
-Taps LinearTaps(const Axis& a, int64_t o) {
+ResizeTaps LinearTaps(const Axis& a, int64_t o) {
   const F position = SourcePosition<F>(a, o, false);
   const int64_t low = std::min(static_cast<int64_t>(position), a.in - 1);
   const int64_t high = std::min(low + 1, a.in - 1);
@@ -58,7 +47,7 @@ Taps LinearTaps(const Axis& a, int64_t o) {
 }
 
 template <typename F>
-Taps CubicTaps(const Axis& a, int64_t o) {
+ResizeTaps CubicTaps(const Axis& a, int64_t o) {
   const F position = SourcePosition<F>(a, o, true);
   const auto first = static_cast<int64_t>(std::floor(position));
   const auto t = static_cast<double>(position - static_cast<F>(first));
@@ -66,7 +55,7 @@ Taps CubicTaps(const Axis& a, int64_t o) {
   const auto near = [](double x) { return ((kA + 2) * x - (kA + 3)) * x * x + 1; };
   const auto far = [](double x) { return ((kA * x - 5 * kA) * x + 8 * kA) * x - 4 * kA; };
   const double weights[4] = {far(t + 1), near(t), near(1 - t), far(2 - t)};
-  Taps taps;
+  ResizeTaps taps;
   for (int64_t k = 0; k < 4; ++k) {
     taps.push_back({std::clamp<int64_t>(first - 1 + k, 0, a.in - 1), weights[k]});
   }
@@ -74,18 +63,18 @@ Taps CubicTaps(const Axis& a, int64_t o) {
 }
 
 template <typename F>
-Taps TapsOf(const std::string& mode, const Axis& a, int64_t o) {
+ResizeTaps TapsOf(const std::string& mode, const Axis& a, int64_t o) {
   if (mode == "linear") return LinearTaps<F>(a, o);
   if (mode == "cubic") return CubicTaps<F>(a, o);
   return NearestTaps<F>(a, o, mode == "nearest-exact");
 }
 
 // Sum of the input over the product of the dims' taps from dim `d` on.
-double Interpolate(const TensorView& in, const std::vector<const Taps*>& taps,
+double Interpolate(const TensorView& in, const std::vector<const ResizeTaps*>& taps,
                    const std::vector<int>& dims, size_t d, int64_t offset) {
   if (d == taps.size()) return ReadElement<double>(in.data, in.dtype, offset);
   double sum = 0;
-  for (const Tap& tap : *taps[d]) {
+  for (const ResizeTap& tap : *taps[d]) {
     const double v = Interpolate(in, taps, dims, d + 1, offset + tap.at * in.strides[At(dims[d])]);
     sum += taps[d]->size() == 1 ? v : tap.weight * v;
   }
@@ -104,6 +93,10 @@ Status CheckResize(const RefArgs& args, const std::string& mode, size_t spatial)
 
 }  // namespace
 
+ResizeTaps TapsAt(const std::string& mode, const ResizeAxis& axis, bool in_double, int64_t o) {
+  return in_double ? TapsOf<double>(mode, axis, o) : TapsOf<float>(mode, axis, o);
+}
+
 Status RunResize(const RefArgs& args) {
   const TensorView& in = args.in(0);
   const TensorView& out = args.out();
@@ -113,7 +106,7 @@ Status RunResize(const RefArgs& args) {
   const auto scales = args.attributes.Get("scales", std::vector<double>{});
   const int shift = args.attributes.Bool("channels_last") ? 1 : 0;
   std::vector<int> dims;
-  std::vector<std::vector<Taps>> tables(spatial);
+  std::vector<std::vector<ResizeTaps>> tables(spatial);
   TensorView plane = in;
   for (size_t d = 0; d < spatial; ++d) {
     const int dim = in.rank - static_cast<int>(spatial - d) - shift;
@@ -123,13 +116,12 @@ Status RunResize(const RefArgs& args) {
       return InvalidArgument("[Resize] dim ", dim, " is empty");
     }
     for (int64_t o = 0; o < axis.out; ++o) {
-      tables[d].push_back(in.dtype == DataType::kFloat64 ? TapsOf<double>(mode, axis, o)
-                                                         : TapsOf<float>(mode, axis, o));
+      tables[d].push_back(TapsAt(mode, axis, in.dtype == DataType::kFloat64, o));
     }
     dims.push_back(dim);
     plane.strides[At(dim)] = 0;
   }
-  std::vector<const Taps*> taps(spatial);
+  std::vector<const ResizeTaps*> taps(spatial);
   for (Walker<2> w(out.dims.data(), out.rank, {out.strides.data(), plane.strides.data()});
        !w.done(); w.Next()) {
     for (size_t d = 0; d < spatial; ++d) taps[d] = &tables[d][At(w.index(dims[d]))];

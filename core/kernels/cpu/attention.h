@@ -1,0 +1,69 @@
+// cpu.attention, its two ways to run (internal). Both keep a running softmax over blocks of keys,
+// so scores never exist as a whole. Tiled: packed blocks of keys and values, matrix micro-kernels,
+// for many queries. Direct: dot products against keys where they lie, for few queries (decoding),
+// with the keys split over threads.
+#pragma once
+
+#include "core/kernels/cpu/attention_code.h"
+#include "core/kernels/cpu/cpu_kernels.h"
+#include "core/kernels/cpu/gemm/micro.h"
+
+namespace torch_tensorrt::core::kernels {
+
+struct AttentionProblem {
+  int64_t batch = 0, heads = 0, kv_heads = 0, queries = 0, keys = 0, depth = 0, value_depth = 0;
+  int type = 0;  // NarrowFloatIndex of q, k, v and the output
+  float scale = 1;
+  bool causal = false;
+  bool out_bshd = false;
+  int mask_type = -1;
+
+  int64_t group() const { return heads / kv_heads; }
+  // Keys that query s may see.
+  int64_t visible(int64_t s) const { return causal ? std::min(keys, s + 1) : keys; }
+};
+
+// The tensors as [B, H, S, D] with their strides.
+struct AttentionTensors {
+  TensorView q, k, v, mask, out;
+};
+
+// Address of [b, h, s, 0] of a rank-4 view.
+inline std::byte* RowOf(const TensorView& view, int64_t b, int64_t h, int64_t s) {
+  return ElementAt(view, b * view.strides[0] + h * view.strides[1] + s * view.strides[2]);
+}
+
+// Points `row` at the mask of query (b, h, s) from key `t` on.
+void SetMask(const AttentionProblem& problem, const TensorView& mask, int64_t b, int64_t h,
+             int64_t s, int64_t t, ScoreRow* row);
+
+// Blocks and scratch of the tiled way.
+struct TiledPlan {
+  int64_t slots = 1;  // work shares, each with its own scratch
+  int64_t query_block = 0;
+  int64_t query_blocks = 0;
+  int64_t key_block = 0;  // a multiple of the panel width
+  int64_t key_blocks = 0;
+  bool keep_packed = false;  // a slot's scratch holds all key blocks of a head
+  // Floats from the start of a slot's scratch.
+  int64_t scores_at = 0, sums_at = 0, keys_at = 0, values_at = 0, staging_at = 0, floats = 0;
+};
+TiledPlan PlanTiled(const AttentionProblem& problem, const GemmMicroTable& micro);
+void RunTiled(const AttentionProblem& problem, const TiledPlan& plan, const AttentionCode& code,
+              const GemmMicroTable& micro, const AttentionTensors& tensors, float* scratch);
+
+// Shares and scratch of the direct way.
+struct DirectPlan {
+  int64_t splits = 1;  // parts of the keys of one head
+  int64_t keys_per_split = 0;
+  int64_t row_floats = 0;    // one query's partial result: maximum, sum, weighted values
+  int64_t share_floats = 0;  // one (batch, kv head, split)
+  int64_t floats = 0;
+};
+// Whether the direct way is faster.
+bool PrefersDirect(const AttentionProblem& problem);
+DirectPlan PlanDirect(const AttentionProblem& problem);
+void RunDirect(const AttentionProblem& problem, const DirectPlan& plan, const AttentionCode& code,
+               const AttentionTensors& tensors, float* scratch);
+
+}  // namespace torch_tensorrt::core::kernels

@@ -1,0 +1,63 @@
+#include "core/kernels/cpu/cpu_kernels.h"
+
+#include <array>
+
+namespace torch_tensorrt::core::kernels {
+
+Result<RowView> ReadAsRows(std::string_view tag, const TensorView& view, int inner) {
+  RowView rows{1, 1, 0};
+  int64_t expected = 1;
+  int d = view.rank - 1;
+  bool fits = true;
+  for (; d >= std::max(0, view.rank - inner); --d) {
+    fits = fits && (view.dims[Idx(d)] == 1 || view.strides[Idx(d)] == expected);
+    expected *= view.dims[Idx(d)];
+    rows.n *= view.dims[Idx(d)];
+  }
+  rows.stride = rows.n;
+  bool first = true;
+  for (; d >= 0; --d) {
+    const int64_t size = view.dims[Idx(d)];
+    if (size != 1) {
+      if (first) expected = rows.stride = view.strides[Idx(d)];
+      fits = fits && view.strides[Idx(d)] == expected;
+      expected *= size;
+      first = false;
+    }
+    rows.rows *= size;
+  }
+  if (!fits && view.numel() != 0) {
+    return Unsupported("[", tag,
+                       "] the input's rows do not lie at one distance in memory; copy it first");
+  }
+  return rows;
+}
+
+Status CheckNarrowFloat(std::string_view tag, DataType dtype) {
+  if (NarrowFloatIndex(dtype) >= 0) return Status::Ok();
+  return Unsupported("[", tag, "] dtype ", DataTypeName(dtype), ", expected f32, f16 or bf16");
+}
+
+Status CheckCounts(std::string_view tag, const PrepareArgs& args, size_t inputs, size_t outputs) {
+  if (args.inputs.size() >= inputs && args.outputs.size() >= outputs) return Status::Ok();
+  return InvalidArgument("[", tag, "] ", args.inputs.size(), " inputs and ", args.outputs.size(),
+                         " outputs, expected at least ", inputs, " and ", outputs);
+}
+
+std::span<const KernelEntry> CpuKernels() {
+  static constexpr std::array kTable = {
+      KernelEntry{"cpu.softmax", &CreateSoftmax},
+      KernelEntry{"cpu.normalization", &CreateNormalization},
+      KernelEntry{"cpu.attention", &CreateAttention},
+      KernelEntry{"cpu.rotary", &CreateRotary},
+      KernelEntry{"cpu.gather", &CreateGather},
+      KernelEntry{"cpu.copy", &CreateCopy},
+      KernelEntry{"cpu.concat", &CreateConcat},
+      KernelEntry{"cpu.pool", &CreatePool},
+      KernelEntry{"cpu.resize", &CreateResize},
+      KernelEntry{"cpu.reduce", &CreateReduce},
+  };
+  return kTable;
+}
+
+}  // namespace torch_tensorrt::core::kernels
