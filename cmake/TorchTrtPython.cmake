@@ -42,6 +42,8 @@ message(STATUS "PyTorch ${TORCHTRT_TORCH_VERSION}: ${torch_include_dir}")
 
 find_library(TORCHTRT_TORCH_CPU_LIBRARY torch_cpu PATHS ${torch_library_dirs} REQUIRED
              NO_DEFAULT_PATH)
+find_library(TORCHTRT_TORCH_PYTHON_LIBRARY torch_python PATHS ${torch_library_dirs} REQUIRED
+             NO_DEFAULT_PATH)
 find_library(TORCHTRT_C10_LIBRARY c10 PATHS ${torch_library_dirs} REQUIRED NO_DEFAULT_PATH)
 
 add_library(torchtrt_torch INTERFACE)
