@@ -76,25 +76,31 @@ void Network::EraseLayer(LayerId id) {
 }
 
 int Network::RemoveDead() {
-  std::vector<char> live_tensor(tensors_.size(), 0);
-  for (TensorId output : outputs_) live_tensor[At(output)] = 1;
+  std::vector<char> live(layers_.size(), 0);
+  std::vector<LayerId> stack;
+  auto reach = [&](TensorId id) {
+    const LayerId layer_id = tensor(id).producer;
+    if (layer_id == kNone || live[At(layer_id)] != 0) return;
+    live[At(layer_id)] = 1;
+    stack.push_back(layer_id);
+  };
+  for (TensorId output : outputs_) reach(output);
+  while (!stack.empty()) {
+    const LayerId id = stack.back();
+    stack.pop_back();
+    for (TensorId input : layers_[At(id)]->inputs) reach(input);
+  }
   std::vector<LayerId> kept;
-  int removed = 0;
-  for (size_t i = order_.size(); i-- > 0;) {
-    const LayerId id = order_[i];
-    const Layer& layer = *layers_[At(id)];
-    const bool live = std::any_of(layer.outputs.begin(), layer.outputs.end(),
-                                  [&](TensorId t) { return live_tensor[At(t)] != 0; });
-    if (live) {
-      for (TensorId input : layer.inputs) live_tensor[At(input)] = 1;
+  for (LayerId id : order_) {
+    if (live[At(id)] != 0) {
       kept.push_back(id);
       continue;
     }
-    for (TensorId input : layer.inputs) DropUse(input, id);
+    for (TensorId input : layers_[At(id)]->inputs) DropUse(input, id);
     layers_[At(id)].reset();
-    ++removed;
   }
-  order_.assign(kept.rbegin(), kept.rend());
+  const auto removed = static_cast<int>(order_.size() - kept.size());
+  order_ = std::move(kept);
   return removed;
 }
 

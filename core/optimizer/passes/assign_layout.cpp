@@ -60,8 +60,8 @@ class LayoutAssigner {
   // Readers take the channels-first view of `last`; those that follow find `last` again.
   Status Replace(const Layer& layer, TensorId last) {
     const TensorId old = layer.outputs[0];
-    if (rw_.rank(last) != rw_.rank(old) || layer.kind == LayerKind::kReduce) {
-      if (!layer.attrs.Bool("keepdim")) return network_.ReplaceAllUses(old, last);
+    if (layer.kind == LayerKind::kReduce && !layer.attrs.Bool("keepdim")) {
+      return network_.ReplaceAllUses(old, last);
     }
     TRT_ASSIGN_OR_RETURN(const TensorId first,
                          rw_.Transpose(last, ToChannelsFirst(rw_.rank(last)), layer));

@@ -58,13 +58,15 @@ Result<TensorId> RmsNorm(Rewriter& rw, const Layer& layer) {
 
 // (x - mean(x)) * rsqrt(mean((x - mean(x))^2) + eps)
 Result<TensorId> LayerNorm(Rewriter& rw, const Layer& layer) {
-  if (layer.attrs.Str("kind") != "rms" || layer.inputs.size() != 1) return kNone;
+  if (layer.attrs.Str("kind") != "rms") return kNone;
   const Layer* centred = rw.MadeBy(layer.inputs[0], PointwiseOp::kSub);
   if (centred == nullptr || RowMeanOf(rw, centred->inputs[1]) != centred->inputs[0]) return kNone;
   if (layer.attrs.Int("norm_rank", 1) != 1) return kNone;
   Attributes attrs = layer.attrs;
   attrs.Set("kind", std::string("layer"));
-  return rw.Add(layer.kind, {centred->inputs[0]}, std::move(attrs), layer);
+  std::vector<TensorId> inputs = layer.inputs;
+  inputs[0] = centred->inputs[0];
+  return rw.Add(layer.kind, std::move(inputs), std::move(attrs), layer);
 }
 
 // The norm computes halves in f32 itself: norm(cast(x, f32)) cast back is norm(x).
