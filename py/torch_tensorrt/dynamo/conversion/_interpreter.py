@@ -34,8 +34,8 @@ class NetworkInterpreter:
     """Builds one network from one subgraph. Single use.
 
     Args:
-        module: Placeholders are tensors, constants are attributes, the output is a tensor or a tuple of them.
-            Every node carries ``meta["val"]``.
+        module: Placeholders are tensors, constants are attributes, the output is a tensor or a
+            tuple of them. Every node carries ``meta["val"]``.
         settings: For validators of converters written in Python.
         input_ranges: ``(min, opt, max)`` of every symbol in the inputs.
     """
@@ -58,8 +58,8 @@ class NetworkInterpreter:
         """The finished ``_C.Network``.
 
         Raises:
-            ConversionError: a node cannot be converted, or its conversion has another dtype or shape than
-                PyTorch says; names the operator, the shapes and the user's source line.
+            ConversionError: a node cannot be converted, or its conversion has another dtype or
+                shape than PyTorch says; names the operator, the shapes and the user's source line.
         """
         for node in self._module.graph.nodes:
             try:
@@ -162,7 +162,7 @@ class NetworkInterpreter:
         return value
 
     def _check(self, node: fx.Node) -> None:
-        expected = node.meta.get("val")
+        expected: Any = node.meta.get("val")
         made = self._values[node]
         pairs = zip(made, expected, strict=False) if isinstance(made, list) else [(made, expected)]
         for tensor, wanted in pairs:
@@ -170,10 +170,8 @@ class NetworkInterpreter:
                 continue
             sizes = core_sizes(wanted.shape)
             if not tensor.agrees(core_dtype(wanted.dtype), sizes):
-                raise self._error(
-                    node,
-                    f"the converter gives {tensor!r}, PyTorch {core_dtype(wanted.dtype).name}{sizes}",
-                )
+                theirs = f"{core_dtype(wanted.dtype).name}{sizes}"
+                raise self._error(node, f"the converter gives {tensor!r}, PyTorch {theirs}")
 
     def _error(self, node: fx.Node, reason: str) -> ConversionError:
         detail = describe(node, reason)

@@ -9,7 +9,7 @@ import torch
 
 from torch_tensorrt.dynamo.conversion._values import add_constant, core, core_dtype
 
-#: A tensor of the network: has ``name``, ``dtype``, ``shape`` (ints and ``_C.SymInt``) and ``rank``.
+#: A tensor of the network: ``name``, ``dtype``, ``shape`` (ints and ``_C.SymInt``), ``rank``.
 Tensor = Any
 Size = Any
 
@@ -87,10 +87,10 @@ class NetworkDefinition:
         self._name = name
         self._source = source
 
-    def add_layer(self, kind: str, inputs: Sequence[Tensor], **attributes: Any) -> Layer:
+    def add_layer(self, layer_kind: str, inputs: Sequence[Tensor], /, **attributes: Any) -> Layer:
         """Any layer of the table (``torch_tensorrt._C.layer_kinds()``) with its attributes."""
         return Layer(
-            self.network.add_layer(kind, list(inputs), attributes, self._name, self._source)
+            self.network.add_layer(layer_kind, list(inputs), attributes, self._name, self._source)
         )
 
     def add_constant(self, value: torch.Tensor) -> Layer:

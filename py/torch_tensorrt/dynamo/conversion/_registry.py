@@ -43,8 +43,9 @@ class ConverterSupport:
         capability_validator: Says whether it takes a node.
         priority: See :class:`ConverterPriority`.
         supports_dynamic_shapes: Whether it takes nodes with symbolic sizes.
-        requires_output_allocator: Kept for compatibility; outputs whose size depends on data are not possible.
-        requires_native_multidevice: Kept for compatibility; nodes of such converters run in PyTorch.
+        requires_output_allocator: Kept for compatibility; engines have no outputs whose size
+            depends on data.
+        requires_native_multidevice: Kept for compatibility; such converters are never used.
     """
 
     converter_implementation: Converter
@@ -144,7 +145,9 @@ class ConverterRegistry:
     ) -> tuple[Any, dict[str, int] | None]:
         """Registrations of an operator; with ``return_registry_info`` also how many there are."""
         entries = list(self._table.get(key, ()))
-        return entries, ({"Dynamo ATen Converters Registry": len(entries)} if return_registry_info else None)
+        return entries, (
+            {"Dynamo ATen Converters Registry": len(entries)} if return_registry_info else None
+        )
 
     def get_converter_support_info(self, node: fx.Node) -> dict[str, bool]:
         """What the converter of ``node`` can do; empty without one."""
@@ -169,14 +172,19 @@ class ConverterRegistry:
 
     def display_all_available_converters(self) -> str:
         """One line an operator, sorted."""
-        names = {key if isinstance(key, str) else self.qualified_name_or_str(key) for key in self.unique_targets()}
+        names = {
+            key if isinstance(key, str) else self.qualified_name_or_str(key)
+            for key in self.unique_targets()
+        }
         return "Available converters:\n" + "\n".join(sorted(names))
 
     def validate_invariants(self) -> None:
         """Raise AssertionError when an entry is not a ConverterSupport with a callable."""
         for key, entries in self._table.items():
             for entry in entries:
-                if not isinstance(entry, ConverterSupport) or not callable(entry.converter_implementation):
+                if not isinstance(entry, ConverterSupport) or not callable(
+                    entry.converter_implementation
+                ):
                     raise AssertionError(f"registration of {key} is not a converter")
 
     @staticmethod
@@ -199,14 +207,15 @@ def dynamo_tensorrt_converter(
     requires_output_allocator: bool = False,
     requires_native_multidevice: bool = False,
 ) -> Callable[[Converter], Converter]:
-    """Decorator: register ``(ctx, target, args, kwargs, name) -> tensor(s)`` as the converter of an operator.
+    """Decorator: register a converter, ``(ctx, target, args, kwargs, name) -> tensor(s)``.
 
     Args:
         key: The operator overload or packet, for example ``torch.ops.my.op.default``.
         enabled: False registers nothing.
         capability_validator: ``(node, settings) -> bool``; by default every node is taken.
-        priority: HIGH is asked before the built-in converter, STANDARD where there is none or it refuses.
-        supports_dynamic_shapes: Whether symbolic sizes are handled; else such nodes are not given to it.
+        priority: HIGH is asked before the built-in converter, STANDARD where there is none or
+            it refuses.
+        supports_dynamic_shapes: Whether it handles symbolic sizes; else it gets no such node.
         requires_output_allocator: Accepted for compatibility.
         requires_native_multidevice: Such converters are never used.
     """

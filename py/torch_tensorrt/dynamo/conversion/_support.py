@@ -36,7 +36,7 @@ class Probe:
 
     Attributes:
         target: Qualified operator name.
-        arguments: Pairs of schema name and value; lists are tuples, tensors are :class:`TensorSpec`.
+        arguments: Schema name and value; lists are tuples, tensors are :class:`TensorSpec`.
         results: What PyTorch says the results are; None for one that is not a tensor or not read.
         symbols: ``(name, min, opt, max)`` of every symbol.
     """
@@ -111,7 +111,9 @@ def _result_specs(node: fx.Node) -> tuple[TensorSpec | None, ...]:
     if not isinstance(value, (list, tuple)):
         return (_spec(value),)
     read = {
-        user.args[1] for user in node.users if user.target is operator.getitem and len(user.users) > 0
+        user.args[1]
+        for user in node.users
+        if user.target is operator.getitem and len(user.users) > 0
     }
     return tuple(
         _spec(item) if isinstance(item, torch.Tensor) and index in read else None
