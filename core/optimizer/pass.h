@@ -26,6 +26,7 @@ Result<bool> RecogniseNorms(ir::Network* network);
 Result<bool> RecogniseRotary(ir::Network* network);
 Result<bool> RecogniseAttention(ir::Network* network);
 Result<bool> FoldBatchNorm(ir::Network* network);
+Result<bool> FoldPadding(ir::Network* network);
 Result<bool> SimplifyMatMul(ir::Network* network);
 Result<bool> MergeSiblingMatMuls(ir::Network* network);
 Result<bool> AttentionLayout(ir::Network* network);

@@ -26,6 +26,8 @@ constexpr Pass kPipeline[] = {
     {"recognise_attention", "matmul-softmax-matmul becomes Attention", RecogniseAttention},
     {"fold_batch_norm", "batch norm goes into convolution weights, or scale and shift",
      FoldBatchNorm},
+    {"fold_padding", "zero padding goes into convolutions, global pools become reductions",
+     FoldPadding},
     {"simplify_matmul", "transposes and biases go into MatrixMultiply", SimplifyMatMul},
     {"merge_sibling_matmuls", "products of one tensor with constants become one",
      MergeSiblingMatMuls},
