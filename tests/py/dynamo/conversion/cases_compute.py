@@ -94,9 +94,13 @@ CASES: list[Case] = [
         label="depthwise1d",
     ),
     Case(
-        "aten.convolution.default",
-        lambda n: (tensor(4, 9, 8), tensor(6, 4, 3, 3), None, ONE, ZERO, ONE, False, ZERO, 1),
+        "aten.conv2d.default",
+        lambda n: (tensor(4, n, 8), tensor(6, 4, 3, 3), None, ONE, ZERO, ONE, 1),
         label="unbatched",
+    ),
+    Case(
+        "aten.conv2d.padding",
+        lambda n: (tensor(n, 4, 9, 8), tensor(6, 4, 2, 3), None, ONE, "same"),
     ),
     Case(
         "aten.convolution.default",

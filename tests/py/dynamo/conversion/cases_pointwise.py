@@ -125,7 +125,6 @@ CASES: list[Case] = [
             "sign",
             "round",
             "floor",
-            "nan_to_num",
             "erf",
             "silu",
             "softplus",
@@ -135,6 +134,7 @@ CASES: list[Case] = [
         Case(f"aten.{op}.default", lambda n: (tensor(n, dtype=i64),), label="i64")
         for op in ["abs", "sin", "floor", "sign", "neg", "sigmoid", "relu", "isnan"]
     ),
+    Case("aten.nan_to_num.default", lambda n: (specials(),), label="specials", wide=False),
     Case("aten.log_sigmoid_forward.default", lambda n: (tensor(n, 3) * 30,), outputs=(0,)),
     Case("aten.gelu.default", lambda n: (tensor(n, 3),), {"approximate": "tanh"}, label="tanh"),
     Case("aten.celu.default", lambda n: (tensor(n, 3), 1.7), label="alpha"),
