@@ -1,6 +1,8 @@
 // Times our packed matrix product beside oneDNN's with prepacked weights, interleaved, and prints
 // GFLOP/s of both. Build: see the comment in core/kernels/cpu/gemm/README.md. Threads:
 // OMP_NUM_THREADS. Arguments: name filter, rounds.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -25,8 +27,11 @@ namespace trt = torch_tensorrt::core;
 namespace krn = torch_tensorrt::core::kernels;
 
 float* Allocate(int64_t count) {
-  auto* p = static_cast<float*>(
-      std::aligned_alloc(64, static_cast<size_t>((count * 4 + 8191) / 64 * 64)));
+  constexpr size_t kHugePage = 2 << 20;  // weights that stream from memory run up to 1.3x faster
+  const size_t bytes =
+      (static_cast<size_t>(count) * 4 + 4096 + kHugePage - 1) / kHugePage * kHugePage;
+  auto* p = static_cast<float*>(std::aligned_alloc(kHugePage, bytes));
+  madvise(p, bytes, MADV_HUGEPAGE);
   std::mt19937 random(static_cast<uint32_t>(count));
   std::uniform_real_distribution<float> value(-1, 1);
   for (int64_t i = 0; i < count; ++i) p[i] = value(random);

@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kMaxBlockRows = 144;  // rows of A kept in L2 while the panels pass by
 constexpr int64_t kMaxBlockPanels = 16;
-constexpr int64_t kSliceBytes = 20 << 10;      // of the panels a tile multiplies with: stays in L1
+constexpr int64_t kSliceBytes = 24 << 10;      // of the panels a tile multiplies with: stays in L1
 constexpr int64_t kMaxRowScratch = 384 << 10;  // of a block's converted rows: stays in L2
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -31,8 +31,13 @@ Range PartOf(int64_t total, int64_t parts, int64_t i) {
 
 const MicroFamily& FamilyOf(const ProductShape& shape) {
   const GemmMicroTable& micro = GemmMicro();
-  if (shape.b_dtype == DataType::kFloat16) return micro.f16;
-  if (shape.b_dtype == DataType::kBFloat16) return shape.a_is_bf16 ? micro.bf16_bf16 : micro.bf16;
+  const bool row = shape.rows == 1;
+  if (shape.b_dtype == DataType::kFloat16) return row ? micro.row_f16 : micro.f16;
+  if (shape.b_dtype == DataType::kBFloat16) {
+    if (shape.a_is_bf16) return micro.bf16_bf16;
+    return row ? micro.row_bf16 : micro.bf16;
+  }
+  if (row) return micro.row_f32;
   return micro.f32;
 }
 

@@ -57,24 +57,34 @@ class PixelRows final : public RowSource {
   }
 
  private:
-  const char* Pixel(int64_t n, int64_t ih, int64_t iw) const {
-    return image_ + ((n * s_.in_h + ih) * s_.in_w + iw) * p_.in_channels * element_;
+  // Where the first tap of an output pixel would lie; may be outside the image.
+  struct Corner {
+    int64_t ih, iw;
+    int64_t offset;  // bytes from the image's start
+  };
+  Corner CornerOf(int64_t n, int64_t oh, int64_t ow) const {
+    const int64_t ih = oh * p_.stride_h - p_.pad_top;
+    const int64_t iw = ow * p_.stride_w - p_.pad_left;
+    return {ih, iw, ((n * s_.in_h + ih) * s_.in_w + iw) * p_.in_channels * element_};
+  }
+  bool RowsInside(int64_t ih) const {
+    return ih >= 0 && ih + (p_.kernel_h - 1) * p_.dilation_h < s_.in_h;
   }
 
   void LocateTaps(int64_t n, int64_t oh, int64_t ow, const void** out, int64_t stride) const {
-    const int64_t ih0 = oh * p_.stride_h - p_.pad_top;
-    const int64_t iw0 = ow * p_.stride_w - p_.pad_left;
+    const Corner corner = CornerOf(n, oh, ow);
     const int64_t step = p_.dilation_w * p_.in_channels * element_;
+    const int64_t line = p_.dilation_h * s_.in_w * p_.in_channels * element_;
+    const bool inside = RowsInside(corner.ih) && corner.iw >= 0 &&
+                        corner.iw + (p_.kernel_w - 1) * p_.dilation_w < s_.in_w;
     for (int64_t kh = 0; kh < p_.kernel_h; ++kh) {
-      const int64_t ih = ih0 + kh * p_.dilation_h;
-      if (ih < 0 || ih >= s_.in_h) {
-        for (int64_t kw = 0; kw < p_.kernel_w; ++kw, out += stride) *out = zeros_;
-        continue;
-      }
-      const char* at = Pixel(n, ih, iw0);
-      int64_t iw = iw0;
+      const int64_t ih = corner.ih + kh * p_.dilation_h;
+      const bool line_inside = inside || (ih >= 0 && ih < s_.in_h);
+      int64_t at = corner.offset + kh * line;
+      int64_t iw = corner.iw;
       for (int64_t kw = 0; kw < p_.kernel_w; ++kw, out += stride) {
-        *out = iw >= 0 && iw < s_.in_w ? at : zeros_;
+        const bool tap_inside = inside || (line_inside && iw >= 0 && iw < s_.in_w);
+        *out = tap_inside ? image_ + at : zeros_;
         at += step;
         iw += p_.dilation_w;
       }
@@ -83,21 +93,25 @@ class PixelRows final : public RowSource {
 
   void LocateRows(int64_t n, int64_t oh, int64_t ow, const void** out, int64_t stride,
                   std::byte* scratch) const {
-    const int64_t iw0 = ow * p_.stride_w - p_.pad_left;
-    const int64_t first = std::max<int64_t>(iw0, 0);
-    const int64_t last = std::min(iw0 + p_.kernel_w, s_.in_w);
+    const Corner corner = CornerOf(n, oh, ow);
     const int64_t pixel = p_.in_channels * element_;
-    for (int64_t kh = 0; kh < p_.kernel_h; ++kh, out += stride) {
-      const int64_t ih = oh * p_.stride_h - p_.pad_top + kh * p_.dilation_h;
-      if (ih < 0 || ih >= s_.in_h || first >= last) {
+    const int64_t line = p_.dilation_h * s_.in_w * pixel;
+    const int64_t first = std::max<int64_t>(corner.iw, 0);
+    const int64_t last = std::min(corner.iw + p_.kernel_w, s_.in_w);
+    const bool rows_inside = RowsInside(corner.ih);
+    const bool columns_inside = last - first == p_.kernel_w;
+    int64_t at = corner.offset;
+    for (int64_t kh = 0; kh < p_.kernel_h; ++kh, out += stride, at += line) {
+      const int64_t ih = corner.ih + kh * p_.dilation_h;
+      if ((!rows_inside && (ih < 0 || ih >= s_.in_h)) || first >= last) {
         *out = zeros_;
-      } else if (last - first == p_.kernel_w) {
-        *out = Pixel(n, ih, iw0);
+      } else if (columns_inside) {
+        *out = image_ + at;
       } else {
         const int64_t bytes = t_.run * element_;
         std::byte* to = scratch + kh * bytes;
         std::memset(to, 0, static_cast<size_t>(bytes));
-        std::memcpy(to + (first - iw0) * pixel, Pixel(n, ih, first),
+        std::memcpy(to + (first - corner.iw) * pixel, image_ + at + (first - corner.iw) * pixel,
                     static_cast<size_t>((last - first) * pixel));
         *out = to;
       }

@@ -1,7 +1,7 @@
 // The inner loops of matrix products and convolutions: tables of micro-kernels, one table per
 // instruction set.
 //
-// A micro-kernel multiplies a few rows of A with one or two packed panels of B (16 columns each,
+// A micro-kernel multiplies a few rows of A with one to four packed panels of B (16 columns each,
 // see pack.h) and leaves an f32 tile. The rows of A are given by pointers, so that one kernel
 // serves dense matrices (one run of k values per row) and convolutions (one run per filter tap).
 // Plain functions on caller memory; thread-safe. Included by *.isa.cpp files: no code here.
@@ -13,7 +13,7 @@ namespace torch_tensorrt::core::kernels {
 
 inline constexpr int kPanelColumns = 16;
 inline constexpr int kMaxTileRows = 14;
-inline constexpr int kMaxTilePanels = 2;
+inline constexpr int kMaxTilePanels = 4;
 
 struct MicroArgs {
   const void* const*
@@ -40,12 +40,17 @@ struct MicroFamily {
   MicroKernel kernels[kMaxTilePanels][kMaxTileRows];
 };
 
+// The `row_` families take a single row: they read several panels side by side, which memory serves
+// faster than one.
 struct GemmMicroTable {
   MicroFamily f32;   // A f32, B f32
   MicroFamily f16;   // A f32, B f16
   MicroFamily bf16;  // A f32, B bf16 pairs
   MicroFamily
       bf16_bf16;  // A bf16, B bf16 pairs; max_rows 0 where the machine has no such instruction
+  MicroFamily row_f32;
+  MicroFamily row_f16;
+  MicroFamily row_bf16;
   // dst[i] = src[i] for n values, rounding to nearest even.
   void (*f16_to_f32)(const uint16_t* src, float* dst, int64_t n);
   void (*bf16_to_f32)(const uint16_t* src, float* dst, int64_t n);

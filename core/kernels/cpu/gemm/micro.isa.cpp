@@ -97,6 +97,18 @@ inline __attribute__((always_inline)) void StoreTile(const MicroArgs& args,
   }
 }
 
+// Brings the tile of C into cache while the products are being formed. Its rows often lie on pages
+// of their own.
+template <int kRows, int kPanels>
+inline __attribute__((always_inline)) void PrefetchTile(const MicroArgs& args) {
+  const float* c = args.c;
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i, c += args.c_stride) {
+#pragma GCC unroll 4
+    for (int p = 0; p < kPanels; ++p) __builtin_prefetch(c + p * kPanelColumns, 1, 3);
+  }
+}
+
 // Small tiles keep several partial sums per element, enough to cover the latency of FMA.
 template <int kRows, int kPanels>
 inline constexpr int kPartials = kRows * kPanels * kVecsPerPanel >= 8   ? 1
@@ -108,8 +120,10 @@ void Multiply(const MicroArgs& args) {
   constexpr int kVecs = kPanels * kVecsPerPanel;
   constexpr int kParts = kPartials<kRows, kPanels>;
   constexpr int kUnroll = kParts > 4 / Panel::kStep ? kParts : 4 / Panel::kStep;  // steps
-  // Far enough ahead for a panel that streams from memory.
-  constexpr int64_t kPrefetch = kRows <= 4 ? 2048 : 1024;
+  // Panels that one to four rows pass over stream at the speed of memory; there the hardware
+  // prefetches best alone.
+  constexpr bool kPrefetch = kRows > 4;
+  constexpr int64_t kAhead = 1024;  // bytes
   Vec acc[kParts][kRows][kVecs];
 #pragma GCC unroll 4
   for (int p = 0; p < kParts; ++p) {
@@ -119,6 +133,7 @@ void Multiply(const MicroArgs& args) {
       for (int v = 0; v < kVecs; ++v) acc[p][i][v] = Zero();
     }
   }
+  PrefetchTile<kRows, kPanels>(args);
   const char* b = static_cast<const char*>(args.b);
   const int64_t b_panel = args.b_panel;
   for (int64_t tap = 0; tap < args.taps; ++tap) {
@@ -133,8 +148,10 @@ void Multiply(const MicroArgs& args) {
       for (int u = 0; u < kUnroll; ++u) {
         const int64_t at = k + u * Panel::kStep;
         const char* bu = b + u * Panel::kStepBytes;
-#pragma GCC unroll 2
-        for (int p = 0; p < kPanels; ++p) __builtin_prefetch(bu + p * b_panel + kPrefetch, 0, 3);
+        if constexpr (kPrefetch) {
+#pragma GCC unroll 4
+          for (int p = 0; p < kPanels; ++p) __builtin_prefetch(bu + p * b_panel + kAhead, 0, 3);
+        }
         MultiplyOne<Panel, kRows, kPanels, 0>(a, at, bu, b_panel, acc[u % kParts]);
         if constexpr (Panel::kStep == 2) {
           MultiplyOne<Panel, kRows, kPanels, 1>(a, at + 1, bu, b_panel, acc[u % kParts]);
@@ -193,6 +210,7 @@ void MultiplyBf16(const MicroArgs& args) {
       for (int p = 0; p < kPanels; ++p) acc[q][i][p] = Zero();
     }
   }
+  PrefetchTile<kRows, kPanels>(args);
   const char* b = static_cast<const char*>(args.b);
   for (int64_t tap = 0; tap < args.taps; ++tap) {
     const uint16_t* a[kRows];
@@ -354,6 +372,12 @@ void TransposeF32(const float* src, int64_t src_stride, float* dst, int64_t dst_
     }                        \
   }
 #endif
+#define TRT_ROW_FAMILY(X)                          \
+  {                                                \
+    1, 4, {                                        \
+      {X(1, 1)}, {X(1, 2)}, {X(1, 3)}, { X(1, 4) } \
+    }                                              \
+  }
 #if defined(TORCHTRT_ISA_avx512_bf16)
 #define TRT_BF16_FAMILY TRT_FAMILY(TRT_BF16_BF16)
 #else
@@ -367,8 +391,18 @@ void TransposeF32(const float* src, int64_t src_stride, float* dst, int64_t dst_
 
 extern const GemmMicroTable kGemmMicro;
 const GemmMicroTable kGemmMicro = {
-    TRT_FAMILY(TRT_F32), TRT_FAMILY(TRT_F16), TRT_FAMILY(TRT_BF16), TRT_BF16_FAMILY, F16ToF32Row,
-    Bf16ToF32Row,        F32ToF16Row,         F32ToBf16Row,         TransposeF32,
+    TRT_FAMILY(TRT_F32),
+    TRT_FAMILY(TRT_F16),
+    TRT_FAMILY(TRT_BF16),
+    TRT_BF16_FAMILY,
+    TRT_ROW_FAMILY(TRT_F32),
+    TRT_ROW_FAMILY(TRT_F16),
+    TRT_ROW_FAMILY(TRT_BF16),
+    F16ToF32Row,
+    Bf16ToF32Row,
+    F32ToF16Row,
+    F32ToBf16Row,
+    TransposeF32,
 };
 
 }  // namespace torch_tensorrt::core::kernels::TORCHTRT_ISA
