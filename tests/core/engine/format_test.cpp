@@ -134,7 +134,7 @@ TEST(PlanFormat, RandomMetaBytesNeverCrash) {
     if (plan.ok() && VerifyPlan(*plan).ok()) {
       ++accepted;
       auto engine = Engine::Create(std::move(*plan));
-      if (!engine.ok()) EXPECT_FALSE(engine.status().message().empty());
+      EXPECT_NE(engine.ok(), !engine.status().message().empty());
     }
   }
   EXPECT_LT(accepted, 20000);
