@@ -51,18 +51,19 @@ void ApplyMask(ScoreRow* row) {
   }
 }
 
+// The largest element that is not NaN. A NaN shows up again in the sum of exponentials.
 float MaxOf(const float* x, int64_t n) {
   VecF best[2] = {VecF(kLowest), VecF(kLowest)};
   int64_t i = 0;
   for (; i + 2 * VecF::kLanes <= n; i += 2 * VecF::kLanes) {
-    best[0] = MaxNan(best[0], VecF::Load(x + i));
-    best[1] = MaxNan(best[1], VecF::Load(x + i + VecF::kLanes));
+    best[0] = MaxOr(VecF::Load(x + i), best[0]);
+    best[1] = MaxOr(VecF::Load(x + i + VecF::kLanes), best[1]);
   }
   for (; i < n; i += VecF::kLanes) {
     const int64_t lanes = n - i < VecF::kLanes ? n - i : VecF::kLanes;
-    best[0] = MaxNan(best[0], LoadFilled<ElementF32>(x + i, lanes, kLowest));
+    best[0] = MaxOr(LoadFilled<ElementF32>(x + i, lanes, kLowest), best[0]);
   }
-  return MaxLanes(MaxNan(best[0], best[1]));
+  return MaxLanes(MaxOr(best[0], best[1]));
 }
 
 float ScalarExp(float x) {
@@ -75,7 +76,7 @@ float Fold(ScoreRow* row) {
   ApplyMask(row);
   float* x = row->scores;
   const float block_max = MaxOf(x, row->valid);
-  const float max = row->max > block_max || row->max != row->max ? row->max : block_max;
+  const float max = row->max > block_max ? row->max : block_max;
   // While all is -inf, any finite shift makes every exponential 0.
   const float shift = max == kLowest ? 0.0F : max;
   VecF sum[2] = {VecF(0.0F), VecF(0.0F)};

@@ -9,19 +9,20 @@ constexpr int kUnroll = 4;
 constexpr int64_t kBlock = int64_t{kUnroll} * VecF::kLanes;
 const float kLowest = -__builtin_inff();
 
+// The largest element that is not NaN. A NaN shows up again in the sum of exponentials.
 template <typename E>
 float MaxOfRow(const typename E::T* x, int64_t n) {
   VecF best[kUnroll];
   for (VecF& b : best) b = VecF(kLowest);
   int64_t i = 0;
   for (; i + kBlock <= n; i += kBlock) {
-    for (int u = 0; u < kUnroll; ++u) best[u] = MaxNan(best[u], E::Load(x + i + u * VecF::kLanes));
+    for (int u = 0; u < kUnroll; ++u) best[u] = MaxOr(E::Load(x + i + u * VecF::kLanes), best[u]);
   }
   for (; i < n; i += VecF::kLanes) {
     const int64_t lanes = n - i < VecF::kLanes ? n - i : VecF::kLanes;
-    best[0] = MaxNan(best[0], LoadFilled<E>(x + i, lanes, kLowest));
+    best[0] = MaxOr(LoadFilled<E>(x + i, lanes, kLowest), best[0]);
   }
-  return MaxLanes(MaxNan(MaxNan(best[0], best[1]), MaxNan(best[2], best[3])));
+  return MaxLanes(MaxOr(MaxOr(best[0], best[1]), MaxOr(best[2], best[3])));
 }
 
 // Sum of exp(x - max). Writes the exponentials to y when kStore.
