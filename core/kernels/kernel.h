@@ -16,8 +16,9 @@
 
 namespace torch_tensorrt::core::kernels {
 
-// What a kernel computes once for a set of shapes (loop strides, oneDNN primitives ...). Immutable after Prepare, unless the
-// kernel says otherwise; owned by one ExecutionContext, used by one thread at a time.
+// What a kernel computes once for a set of shapes (loop strides, block sizes ...). Immutable after
+// Prepare, unless the kernel says otherwise; owned by one ExecutionContext, used by one thread at a
+// time.
 class KernelState {
  public:
   virtual ~KernelState() = default;

@@ -42,7 +42,7 @@ FAMILIES: dict[str, tuple[re.Pattern[str], tuple[str, ...]]] = {
         re.compile(r"cuda|cublas|cudnn|nvrtc|nvml"),
         ("core/device/cuda/", "core/kernels/cuda/", "core/execution/cuda_graph"),
     ),
-    "oneDNN": (re.compile(r"(oneapi/dnnl/)?dnnl"), ("core/kernels/", "core/tactics/")),
+    "oneDNN": (re.compile(r"(oneapi/dnnl/)?dnnl"), ("tools/perf/",)),
 }
 _INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
