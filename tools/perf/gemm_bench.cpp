@@ -1,6 +1,6 @@
 // Times our packed matrix product beside oneDNN's with prepacked weights, interleaved, and prints
-// GFLOP/s of both. Threads: OMP_NUM_THREADS. Arguments: name filter, rounds. The product does not use
-// oneDNN, so this is built by hand, after `make build`:
+// GFLOP/s of both. Threads: OMP_NUM_THREADS. Arguments: name filter, rounds. The product does not
+// use oneDNN, so this is built by hand, after `make build`:
 //   .venv/bin/pip install onednn-cpu-gomp==2023.2.0 onednn-devel-cpu-gomp==2023.2.0
 //   g++ -std=c++20 -O2 -fopenmp -I. -isystem .venv/include tools/perf/gemm_bench.cpp
 //     build/release/core/libtorchtrt_core.a .venv/lib/libdnnl.so -Wl,-rpath,$PWD/.venv/lib
