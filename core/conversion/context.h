@@ -55,8 +55,7 @@ class ConversionContext {
   // False: certainly another number. True: equal, or not known before run time.
   bool MayEqual(const SymInt& a, const SymInt& b) const { return ir::MayEqual(a, b); }
 
-  // --- building
-  // ------------------------------------------------------------------------------------
+  // --- building ---
   TensorId Add(LayerKind kind, std::vector<TensorId> inputs, Attributes attrs = {});
   std::vector<TensorId> AddMulti(LayerKind kind, std::vector<TensorId> inputs,
                                  Attributes attrs = {});

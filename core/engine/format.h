@@ -1,10 +1,12 @@
 // The plan file, format 1. Data only: no code, no paths, no pickles. Documented byte by byte in
 // docsrc/contributors/plan_format.rst.
 //
-//   header (64 bytes)   magic "TTRTPLAN", u32 version, u32 section count, u64 file size, u64 hash
-//   of the section table, zeros section table       per section 32 bytes: u32 tag, u32 flags (bit
-//   0: required), u64 offset, u64 size, u64 content hash sections            at 64-byte aligned
-//   offsets: kMeta (tagged records, core/util/coding.h), kData (constants, each 64-byte aligned)
+//   header (64 bytes)   magic "TTRTPLAN", u32 version, u32 section count, u64 file size,
+//                       u64 hash of the section table, zeros
+//   section table       per section 32 bytes: u32 tag, u32 flags (bit 0: required), u64 offset,
+//                       u64 size, u64 content hash
+//   sections            at 64-byte aligned offsets: kMeta (tagged records, core/util/coding.h),
+//                       kData (constants, each 64-byte aligned)
 //
 // All integers little-endian. A reader refuses: a wrong magic, a newer version, a size that differs
 // from the file's, sections out of bounds or overlapping, a hash mismatch, an unknown required

@@ -1,7 +1,9 @@
-// Network: a typed graph of layers over tensors with symbolic dims. What converters build and the optimiser rewrites.
+// Network: a typed graph of layers over tensors with symbolic dims. What converters build and the
+// optimiser rewrites.
 //
-// Ids are stable: erasing a layer never renumbers others. Layers are kept in a topological order. Weights are shared, never copied.
-// Not thread-safe while being built; immutable once the builder has taken it.
+// Ids are stable: erasing a layer never renumbers others. Layers are kept in a topological order.
+// Weights are shared, never copied. Not thread-safe while being built; immutable once the builder
+// has taken it.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +25,8 @@ using TensorId = int32_t;
 using LayerId = int32_t;
 inline constexpr int32_t kNone = -1;
 
-// Dense row-major constant data. `data` keeps its owner alive (a torch tensor, a vector, a mapped file).
+// Dense row-major constant data. `data` keeps its owner alive (a torch tensor, a vector, a mapped
+// file).
 struct Weights {
   DataType dtype = DataType::kFloat32;
   Dims dims;
@@ -86,12 +89,13 @@ class Network {
   Network(Network&&) = default;
   Network& operator=(Network&&) = default;
 
-  // --- building -------------------------------------------------------------------------------
+  // --- building ---------------------------------------------------------------------------------
   // InvalidArgument when the name is taken or the range is empty.
   Status AddSymbol(Symbol symbol);
   TensorId AddInput(std::string name, DataType dtype, SymDims dims);
   TensorId AddConstant(Weights weights, std::string name);
-  // Adds a layer after the others, infers and checks its outputs by the layer table. Returns its first output.
+  // Adds a layer after the others, infers and checks its outputs by the layer table. Returns its
+  // first output.
   Result<TensorId> AddLayer(LayerKind kind, std::vector<TensorId> inputs, Attributes attrs,
                             std::string name, std::string source = "");
   // As AddLayer, for kinds with several outputs.
@@ -101,11 +105,12 @@ class Network {
   // The same tensor may be marked several times; an input may be marked.
   void MarkOutput(TensorId tensor, std::string name);
 
-  // --- reading ---------------------------------------------------------------------------------
+  // --- reading ----------------------------------------------------------------------------------
   const Tensor& tensor(TensorId id) const { return tensors_[static_cast<size_t>(id)]; }
   // Null when the layer was erased.
   const Layer* layer(LayerId id) const { return layers_[static_cast<size_t>(id)].get(); }
-  // For attributes, names and weights; inputs change only through the methods below, which keep the lists of readers.
+  // For attributes, names and weights; inputs change only through the methods below, which keep the
+  // lists of readers.
   Layer* mutable_layer(LayerId id) { return layers_[static_cast<size_t>(id)].get(); }
   // The layer that makes `tensor`, or null for a network input.
   const Layer* producer(TensorId tensor) const;
@@ -127,8 +132,9 @@ class Network {
   // The weights when `tensor` is made by a Constant, else null.
   const Weights* constant(TensorId tensor) const;
 
-  // --- rewriting (optimiser passes) ---------------------------------------------------------------
-  // Every reader of `from`, and every output mark, takes `to`. Dtype and dims must agree (Internal otherwise).
+  // --- rewriting (optimiser passes) -------------------------------------------------------------
+  // Every reader of `from`, and every output mark, takes `to`. Dtype and dims must agree (Internal
+  // otherwise).
   Status ReplaceAllUses(TensorId from, TensorId to);
   void ReplaceInput(LayerId layer, size_t index, TensorId to);
   // New inputs for the layer; the caller keeps the layer's outputs true (see Verify).
@@ -145,9 +151,11 @@ class Network {
   void RenameTensor(TensorId tensor, std::string name);
 
   // --- checking and text ------------------------------------------------------------------------
-  // Table rules for every layer (arity, attributes, re-inferred dtypes and dims), def before use, outputs live.
+  // Table rules for every layer (arity, attributes, re-inferred dtypes and dims), def before use,
+  // outputs live.
   Status Verify() const;
-  // Text form, one layer a line; constants above `inline_elements` elements print a digest and cannot be parsed back.
+  // Text form, one layer a line; constants above `inline_elements` elements print a digest and
+  // cannot be parsed back.
   std::string ToString(int64_t inline_elements = 16) const;
   static Result<Network> Parse(std::string_view text);
 
@@ -180,7 +188,8 @@ Result<std::vector<TensorType>> InferOutputs(LayerKind kind, const std::vector<T
                                              const Attributes& attrs);
 // Checks attribute names and types against the table.
 Status CheckAttributes(LayerKind kind, const Attributes& attrs);
-// NumPy/PyTorch broadcasting. Dims that cannot be proven equal are taken as equal when neither is 1 (capture guards them).
+// NumPy/PyTorch broadcasting. Dims that cannot be proven equal are taken as equal when neither is 1
+// (capture guards them).
 Result<SymDims> BroadcastDims(const SymDims& a, const SymDims& b);
 // False when the two are different constants; anything else may be equal at run time.
 bool MayEqual(const SymInt& a, const SymInt& b);

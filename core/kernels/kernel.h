@@ -1,8 +1,10 @@
-// Kernel: one runnable step of an engine. Kernels are looked up by a permanent id (stored in plan files) and know nothing of the IR.
+// Kernel: one runnable step of an engine. Kernels are looked up by a permanent id (stored in plan
+// files) and know nothing of the IR.
 //
-// Life of a step: Create once when the engine is loaded (parses attributes); Prepare once per distinct set of shapes;
-// Run on every call. A Kernel is immutable after Create and may be used by many threads at once; everything that
-// depends on shapes lives in the KernelState that Prepare returns; everything that changes lives in RunArgs.
+// Life of a step: Create once when the engine is loaded (parses attributes); Prepare once per
+// distinct set of shapes; Run on every call. A Kernel is immutable after Create and may be used by
+// many threads at once; everything that depends on shapes lives in the KernelState that Prepare
+// returns; everything that changes lives in RunArgs.
 #pragma once
 
 #include <cstddef>
@@ -49,7 +51,8 @@ class Kernel {
   virtual ~Kernel() = default;
   // Checks shapes and books scratch. The default books nothing.
   virtual Result<Prepared> Prepare(const PrepareArgs& args) const;
-  // REQUIRES: Prepare succeeded for these shapes. Errors only for what data can cause (an index out of range).
+  // REQUIRES: Prepare succeeded for these shapes. Errors only for what data can cause (an index out
+  // of range).
   virtual Status Run(const RunArgs& args) const = 0;
 };
 
@@ -62,7 +65,7 @@ struct KernelEntry {
 
 // The entry with this id, or null. Thread-safe.
 const KernelEntry* FindKernel(std::string_view id);
-// Every kernel of this build. Each folder contributes one table: `std::span<const KernelEntry> <Folder>Kernels()`.
+// Every kernel of this build: each folder contributes one table.
 std::span<const KernelEntry> ReferenceKernels();  // reference/
 std::span<const KernelEntry> CpuKernels();        // cpu/: row kernels, attention, data movement
 std::span<const KernelEntry> CpuLoopKernels();    // cpu/loop

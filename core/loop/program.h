@@ -1,14 +1,18 @@
-// The Loop IR: one fused loop nest over pointwise operations, row reductions, broadcasts and transposed reads.
+// The Loop IR: one fused loop nest over pointwise operations, row reductions, broadcasts and
+// transposed reads.
 //
-// A Program runs over a domain of `rank` dims (given at run time), row-major. The last domain dim is the "row".
-// Instructions are in SSA order; each yields one register. A register is either full (one value per domain point) or row-uniform
-// (one value per row: constants, loads that do not follow the row dim, results of Reduce, and pointwise results of only such).
-// Reduce folds a full register along the row. Store writes a register to a tensor of the domain's dims (a row-uniform one is
-// repeated along the row); StoreRow writes a row-uniform one to a tensor of the domain's dims without the row (dims[0..rank-1)).
+// A Program runs over a domain of `rank` dims (given at run time), row-major. The last domain dim
+// is the "row". Instructions are in SSA order; each yields one register. A register is either full
+// (one value per domain point) or row-uniform (one value per row: constants, loads that do not
+// follow the row dim, results of Reduce, and pointwise results of only such). Reduce folds a full
+// register along the row. Store writes a register to a tensor of the domain's dims (a row-uniform
+// one is repeated along the row); StoreRow writes a row-uniform one to a tensor of the domain's
+// dims without the row (dims[0..rank-1)).
 //
-// Types: each register has a DataType. Arithmetic on f16/bf16 registers does not occur: Load converts them to f32 and Store
-// rounds back, so `type` of computing instructions is f32, f64, an integer type or bool. Integer registers wrap as their type does.
-// Executors: core/kernels/cpu/loop (tiles in L1), reference (scalar), and the CUDA printer. Programs are immutable once built.
+// Types: each register has a DataType. Arithmetic on f16/bf16 registers does not occur: Load
+// converts them to f32 and Store rounds back, so `type` of computing instructions is f32, f64, an
+// integer type or bool. Integer registers wrap as their type does. Executors: core/kernels/cpu/loop
+// (tiles in L1), reference (scalar), and the CUDA printer. Programs are immutable once built.
 #pragma once
 
 #include <cstdint>
@@ -23,13 +27,13 @@
 namespace torch_tensorrt::core::loop {
 
 enum class InstrKind : uint8_t {
-  kLoad,      // operand index in `index`
-  kConst,     // value in `p0` (floats) or `ivalue` (integers, bool)
-  kIota,      // position along domain dim `index`, as an integer register
-  kPointwise, // `op` on args
-  kReduce,    // `reduce` of args[0] along the row
-  kStore,     // args[0] to output `index`
-  kStoreRow,  // args[0] (row-uniform) to output `index`
+  kLoad,       // operand index in `index`
+  kConst,      // value in `p0` (floats) or `ivalue` (integers, bool)
+  kIota,       // position along domain dim `index`, as an integer register
+  kPointwise,  // `op` on args
+  kReduce,     // `reduce` of args[0] along the row
+  kStore,      // args[0] to output `index`
+  kStoreRow,   // args[0] (row-uniform) to output `index`
 };
 
 enum class ReduceOp : uint8_t { kSum, kMean, kMax, kMin, kProd, kAny, kAll };
@@ -49,13 +53,14 @@ struct Instr {
   int64_t ivalue = 0;
 };
 
-// How an input tensor is read: map[d] is the tensor's dim that domain dim d walks, or -1 (not read along d: broadcast).
-// Tensor dims that no domain dim walks must have size 1. Where a walked dim has size 1 at run time but the
-// domain's is larger, the read broadcasts.
+// How an input tensor is read: map[d] is the tensor's dim that domain dim d walks, or -1 (not read
+// along d: broadcast). Tensor dims that no domain dim walks must have size 1. Where a walked dim
+// has size 1 at run time but the domain's is larger, the read broadcasts.
 struct Input {
   DataType dtype = DataType::kFloat32;
   std::vector<int8_t> map;
-  // Epilogues only: this input is the producer's f32 accumulator tile, not a tensor. At most one, always input 0.
+  // Epilogues only: this input is the producer's f32 accumulator tile, not a tensor. At most one,
+  // always input 0.
   bool accumulator = false;
 };
 
@@ -70,12 +75,14 @@ struct Program {
   std::vector<Output> outputs;
   std::vector<Instr> instrs;
 
-  // Structural rules above: indices in range, def before use, arity, types, every output stored once. The reason names the instruction.
+  // Structural rules above: indices in range, def before use, arity, types, every output stored
+  // once. The reason names the instruction.
   Status Verify() const;
   // Whether register r holds one value per row. REQUIRES: verified.
   std::vector<bool> RowUniform() const;
   bool HasReduce() const;
-  // Canonical text, one instruction a line; Parse(ToString()) gives an equal program. Parse verifies.
+  // Canonical text, one instruction a line; Parse(ToString()) gives an equal program. Parse
+  // verifies.
   std::string ToString() const;
   static Result<Program> Parse(std::string_view text);
 };

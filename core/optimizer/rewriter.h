@@ -41,9 +41,8 @@ class Rewriter {
   // One value of `dtype` and dims [].
   TensorId Scalar(double value, DataType dtype, const Layer& like);
 
-  // --- patterns
-  // ----------------------------------------------------------------------------------- The layer
-  // that makes `id` when it is of this kind, else null.
+  // --- patterns ---
+  // The layer that makes `id` when it is of this kind, else null.
   const Layer* Made(TensorId id, LayerKind kind) const;
   // As Made, and nothing else reads the tensor.
   const Layer* OnlyMade(TensorId id, LayerKind kind) const;
@@ -69,8 +68,7 @@ struct Rule {
 // Applies the rules bottom-up until none matches, removes what died and restores the order.
 Result<bool> ApplyRules(Network* network, std::span<const Rule> rules);
 
-// --- dims
-// ---------------------------------------------------------------------------------------------
+// --- dims ---
 // out[i] = dims[perm[i]]
 template <typename T>
 std::vector<T> Permute(const std::vector<T>& values, const Dims& perm) {

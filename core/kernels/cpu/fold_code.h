@@ -8,6 +8,7 @@
 
 namespace torch_tensorrt::core::kernels {
 
+// kinds: loop::ReduceOp less kMean, which is a sum and a scale; it numbers the tables below.
 enum class FoldKind : uint8_t { kSum, kProd, kMax, kMin, kAny, kAll };
 inline constexpr int kFoldKinds = 6;
 

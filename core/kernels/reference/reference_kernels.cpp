@@ -41,6 +41,7 @@ class ReferenceKernel : public Kernel {
 };
 
 // X(kind, least inputs, least outputs): every layer kind but Constant, which is no step.
+// kinds: kernels may not include core/ir; a test of core/tactics holds both lists together.
 #define TRT_REFERENCE_KERNELS(X) \
   X(Cast, 1, 1)                  \
   X(Unary, 1, 1)                 \

@@ -1,4 +1,5 @@
-// Binds core/builder: network -> torch.classes.tensorrt.Engine. The one file of this module that sees libtorch.
+// Binds core/builder: network -> torch.classes.tensorrt.Engine. The one file of this module that
+// sees libtorch.
 #include "core/builder/builder.h"
 
 #include <torch/csrc/jit/python/pybind_utils.h>

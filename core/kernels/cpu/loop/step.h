@@ -38,8 +38,9 @@ struct FoldArgs {
 };
 using FoldFn = void (*)(const FoldArgs& args);
 
-// The usual epilogues in one pass over the accumulators: out = [relu](act(acc [+ bias]) [+
-// residual]).
+// The usual epilogues in one pass over the accumulators:
+// out = [relu](act(acc [+ bias]) [+ residual]).
+// kinds: the few pointwise operations that such a pass knows, numbered for the table of variants.
 enum class ChainAct : uint8_t { kNone, kRelu, kGeluErf, kGeluTanh, kSilu, kSigmoid, kTanh };
 inline constexpr int kChainActCount = 7;
 struct ChainArgs {

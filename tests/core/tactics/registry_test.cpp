@@ -1,0 +1,22 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "core/ir/layer_table.h"
+#include "core/kernels/kernel.h"
+
+namespace torch_tensorrt::core::tactics {
+namespace {
+
+// core/kernels can't see the layer table, so it repeats its names.
+TEST(Registry, EveryLayerKindButConstantHasAReferenceKernel) {
+  for (int i = 0; i < ir::kLayerKindCount; ++i) {
+    const auto kind = static_cast<ir::LayerKind>(i);
+    const std::string id = "ref." + std::string(ir::InfoOf(kind).name);
+    EXPECT_EQ(kernels::FindKernel(id) != nullptr, kind != ir::LayerKind::kConstant) << id;
+  }
+  EXPECT_EQ(kernels::ReferenceKernels().size(), static_cast<size_t>(ir::kLayerKindCount - 1));
+}
+
+}  // namespace
+}  // namespace torch_tensorrt::core::tactics
