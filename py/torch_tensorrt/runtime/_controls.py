@@ -1,4 +1,4 @@
-"""Context managers and switches of the public project's run time, with their effect on CPU engines."""
+"""The public project's context managers and switches, with their effect on CPU engines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from functools import cache
 from typing import Any
 
 from torch import nn
+
+from torch_tensorrt.dynamo.runtime import TorchTensorRTModule
 
 _logger = logging.getLogger("torch_tensorrt")
 
@@ -60,8 +62,8 @@ class _WeightStreaming:
     """What ``weight_streaming`` yields: the whole of the weights stays in memory."""
 
     def __init__(self, module: nn.Module) -> None:
-        engines = [m for m in module.modules() if hasattr(m, "stats")]
-        self.total_device_budget = sum(int(m.stats()["constant_bytes"]) for m in engines)
+        engines = [m for m in module.modules() if isinstance(m, TorchTensorRTModule)]
+        self.total_device_budget = sum(engine.stats()["constant_bytes"] for engine in engines)
         self.device_budget = self.total_device_budget
 
     def get_automatic_weight_streaming_budget(self) -> int:
@@ -71,13 +73,15 @@ class _WeightStreaming:
 
 @contextmanager
 def weight_streaming(module: nn.Module) -> Iterator[_WeightStreaming]:
-    """Yields an object with the weights' size in bytes; weights of CPU engines are never streamed."""
+    """Yields an object with the weights' size in bytes; on the CPU they are never streamed."""
     _say_once("weight_streaming", "their weights already are in host memory")
     yield _WeightStreaming(module)
 
 
 @contextmanager
-def optimization_profile(module: nn.Module, profile: int | str | None = None) -> Iterator[nn.Module]:
+def optimization_profile(
+    module: nn.Module, profile: int | str | None = None
+) -> Iterator[nn.Module]:
     """Yields ``module``: one engine serves every shape in its range without choosing a profile."""
     del profile
     _say_once("optimization_profile", "one engine serves every shape in its range")

@@ -1,6 +1,7 @@
-"""The FakeTensor rule of ``tensorrt::execute_engine``: output shapes from the engine's symbolic dims.
+"""The FakeTensor rule of ``tensorrt::execute_engine``: output shapes from symbolic dims.
 
-It works with SymInts, so a compiled module can be exported, traced and compiled again with dynamic shapes.
+It works with SymInts, so a compiled module can be exported, traced and compiled again with
+dynamic shapes.
 """
 
 from __future__ import annotations
@@ -60,8 +61,10 @@ def evaluate(text: str, values: dict[str, Any]) -> Any:
     return visit(ast.parse(text, mode="eval").body)
 
 
-def bind_symbols(inputs: Sequence[dict[str, Any]], shapes: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """Symbol values from input shapes: symbols that are a dim of their own first, then linear dims."""
+def bind_symbols(
+    inputs: Sequence[dict[str, Any]], shapes: Sequence[Sequence[Any]]
+) -> dict[str, Any]:
+    """Symbol values from input shapes: dims that are a symbol alone first, then linear dims."""
     values: dict[str, Any] = {}
     dims = [
         (text, size)
@@ -127,6 +130,6 @@ class FakeEngine:
 
 
 def register() -> None:
-    """Registers the fake class and the op's meta kernel. Called once, when the library is loaded."""
-    torch._library.register_fake_class("tensorrt::Engine")(FakeEngine)
+    """Registers the fake class and the op's meta kernel. Called once, after loading the library."""
+    torch._library.fake_class_registry.register_fake_class("tensorrt::Engine")(FakeEngine)
     torch.library.register_fake("tensorrt::execute_engine")(fake_execute_engine)

@@ -14,8 +14,9 @@ from torch_tensorrt.dynamo.runtime._library import load_library
 class TorchTensorRTModule(torch.nn.Module):
     """Runs one engine on tensors.
 
-    Inputs and outputs are those of the engine, in order; a single output is returned as a tensor, several as a tuple.
-    Safe to call from many threads at once. Its state (``state_dict``, pickle) is the plan file's bytes.
+    Inputs and outputs are those of the engine, in order; a single output is returned as a tensor,
+    several as a tuple. Safe to call from many threads at once. Its state (``state_dict``, pickle)
+    is the plan file's bytes.
 
     Args:
         serialized_engine: bytes of a plan file, a uint8 tensor of them, or an engine object.
@@ -56,7 +57,7 @@ class TorchTensorRTModule(torch.nn.Module):
         self.output_binding_names = [o["name"] for o in spec["outputs"]]
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
-        """Runs the engine on ``inputs``. Raises ValueError on a wrong dtype, device, rank or size."""
+        """Runs the engine. Raises ValueError on a wrong dtype, device, rank or size."""
         if self.engine is None:
             raise RuntimeError("the module holds no engine: load a state first")
         outputs = torch.ops.tensorrt.execute_engine(list(inputs), self.engine)
@@ -101,7 +102,9 @@ class TorchTensorRTModule(torch.nn.Module):
     def extra_repr(self) -> str:
         if self.engine is None:
             return "empty"
-        return f"name={self.name!r}, inputs={self.input_binding_names}, steps={self.stats()['steps']}"
+        return (
+            f"name={self.name!r}, inputs={self.input_binding_names}, steps={self.stats()['steps']}"
+        )
 
 
 def _to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
