@@ -33,7 +33,8 @@ def build_engine(network: Any, settings: Any, *, name: str) -> TorchTensorRTModu
 
     Args:
         network: a finished ``torch_tensorrt._C.Network``; consumed.
-        settings: the :class:`CompilationSettings`; ``optimization_level``, ``disabled_passes`` matter.
+        settings: the :class:`CompilationSettings`; ``optimization_level`` and
+            ``disabled_passes`` matter.
         name: label of the engine in messages.
 
     Raises:

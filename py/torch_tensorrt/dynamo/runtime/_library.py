@@ -23,7 +23,8 @@ def load_library() -> None:
     except OSError as error:
         raise ImportError(
             f"torch_tensorrt cannot load its compiled library ({error}). It was built against "
-            f"another torch than the installed {torch.__version__}, or not built: run `make build`, "
+            f"another torch than the installed {torch.__version__}, or not built: run "
+            "`make build`, "
             "or reinstall the package."
         ) from error
     from torch_tensorrt.dynamo.runtime import _fake
