@@ -155,6 +155,8 @@ constexpr ConverterEntry kTable[] = {
     {"aten.ones_like.default", &OnesLike},
     {"aten.empty.memory_format", &OfSize<false>},
     {"aten.empty_like.default", &ZerosLike},
+    {"aten.empty_strided.default", &OfSize<false>},
+    {"aten.empty_permuted.default", &OfSize<false>},
     {"aten.new_full.default", &NewFull},
     {"aten.new_zeros.default", &NewZeros},
     {"aten.new_ones.default", &NewOnes},

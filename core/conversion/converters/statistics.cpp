@@ -93,7 +93,56 @@ Values Norm(ConversionContext& ctx, const Args& args, const char* order) {
 Values VectorNorm(ConversionContext& ctx, const Args& args) { return Norm(ctx, args, "ord"); }
 Values PNorm(ConversionContext& ctx, const Args& args) { return Norm(ctx, args, "p"); }
 
+// Distances of every row of x1 to every row of x2, over the last dim.
+Values Distances(ConversionContext& ctx, const Args& args) {
+  const TensorId x1 = args.Tensor("x1");
+  const TensorId x2 = args.Tensor("x2");
+  ctx.Require(ctx.Rank(x1) >= 2 && ctx.Rank(x2) >= 2, "operands of rank below 2");
+  const DataType type = ctx.Type(x1);
+  const DataType compute = ComputeTypeOf(type);
+  const TensorId a = ctx.Unsqueeze(ctx.Cast(x1, compute), -2);
+  const TensorId b = ctx.Unsqueeze(ctx.Cast(x2, compute), -3);
+  const TensorId apart = ctx.Binary(Op::kSub, a, b);
+  if (!ctx.ok()) return {};
+  return Out(ctx.Cast(NormOf(ctx, apart, args.Double("p"), {ctx.Rank(apart) - 1}, false), type));
+}
+
+// Batch normalisation by the batch's own statistics; mean and inverse deviation are results too.
+Values BatchStatisticsNorm(ConversionContext& ctx, const Args& args) {
+  ctx.Require(args.Bool("training"), "no running statistics outside training");
+  const TensorId input = args.Tensor("input");
+  const DataType type = ctx.Type(input);
+  const DataType compute = ComputeTypeOf(type);
+  const TensorId x = ctx.Cast(input, compute);
+  ctx.Require(IsFloat(type) && ctx.Rank(x) >= 2, "an input of rank ", ctx.Rank(x));
+  core::Dims axes{0};
+  SymDims channels{SymInt(1), ctx.Dim(x, 1)};
+  for (int64_t d = 2; d < ctx.Rank(x); ++d) {
+    axes.push_back(d);
+    channels.emplace_back(1);
+  }
+  const TensorId mean = ctx.Reduce("mean", x, axes, true);
+  const TensorId apart = ctx.Binary(Op::kSub, x, mean);
+  const TensorId variance = ctx.Reduce("mean", ctx.Binary(Op::kMul, apart, apart), axes, true);
+  const TensorId padded = ctx.Binary(Op::kAdd, variance, ctx.Scalar(args.Double("eps"), compute));
+  const TensorId inverse = ctx.Unary(Op::kRsqrt, padded);
+  TensorId out = ctx.Binary(Op::kMul, apart, inverse);
+  const TensorId weight = args.OptTensor("weight");
+  const TensorId bias = args.OptTensor("bias");
+  if (weight != ir::kNone) {
+    out = ctx.Binary(Op::kMul, out, ctx.Reshape(ctx.Cast(weight, compute), channels));
+  }
+  if (bias != ir::kNone) {
+    out = ctx.Binary(Op::kAdd, out, ctx.Reshape(ctx.Cast(bias, compute), channels));
+  }
+  const SymDims flat{ctx.Dim(x, 1)};
+  return {Value::Tensor(ctx.Cast(out, type)), Value::Tensor(ctx.Reshape(mean, flat)),
+          Value::Tensor(ctx.Reshape(inverse, flat))};
+}
+
 constexpr ConverterEntry kTable[] = {
+    {"aten._cdist_forward.default", &Distances},
+    {"aten._native_batch_norm_legit.no_stats", &BatchStatisticsNorm},
     {"aten.var.default", &Var},
     {"aten.var.dim", &Var},
     {"aten.var.correction", &Var},

@@ -41,6 +41,11 @@ CASES: list[Case] = [
         )
         for p in (0, 1, 2, 3, float("inf"))
     ),
+    Case("aten._cdist_forward.default", lambda n: (tensor(2, n, 5), tensor(2, 4, 5), 2.0, None)),
+    Case(
+        "aten._native_batch_norm_legit.no_stats",
+        lambda n: (tensor(n, 4, 3), tensor(4), tensor(4), True, 0.1, 1e-5),
+    ),
     Case("aten.cumsum.default", lambda n: (tensor(n, 5, dtype=b), 1)),
     Case("aten.cumsum.default", lambda n: (tensor(n, 5), 0), label="float"),
     Case("aten.cumprod.default", lambda n: (tensor(n, 5), 1)),
