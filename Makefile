@@ -7,10 +7,16 @@ TORCH ?= torch==2.13.0+cpu
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 CMAKE_ARGS ?=
 PYTEST_ARGS ?=
+# The folders of core/ that `make debug` and `make tsan` test; empty: all.
+CORE_TESTS ?=
 
 BIN := $(VENV)/bin
 RUN := PATH="$(abspath $(BIN)):$$PATH" PYTHONPATH= HF_HUB_OFFLINE=1
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
+CORE_TARGETS = $(if $(strip $(CORE_TESTS)),--target $(addsuffix _test,$(CORE_TESTS)))
+CORE_FILTER = $(if $(strip $(CORE_TESTS)),-R '^($(subst $(SPACE),|,$(strip $(CORE_TESTS))))$$')
 CPP_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cpp')
 PY_FILES := py tests tools examples docsrc
 
@@ -27,12 +33,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # torch's CPU wheel is asked for where pip looks by default (a mirror may have it), then on
-# PyTorch's index. The .pth file makes py/ importable, so that `make build` is all a change needs.
+# PyTorch's index; if that can't be reached, any build of the release will do. The .pth file makes py/ importable, so that `make build` is all a change needs.
 $(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt | $(BIN)/python
 	@echo "installing the pinned wheels into $(VENV)"
 	@$(BIN)/python -c 'import torch; assert torch.__version__.startswith("2.13.0")' 2>/dev/null \
 	  || $(PIP) install "$(TORCH)" 2>/dev/null \
-	  || $(PIP) install --extra-index-url $(TORCH_INDEX) "$(TORCH)"
+	  || $(PIP) install --extra-index-url $(TORCH_INDEX) "$(TORCH)" \
+	  || $(PIP) install "$(firstword $(subst +, ,$(TORCH)))"
 	@$(PIP) install -c constraints.txt -r requirements-dev.txt
 	@$(BIN)/python -c 'import pathlib, sysconfig; \
 	  pathlib.Path(sysconfig.get_path("purelib"), "torch_tensorrt_dev.pth") \
@@ -72,13 +79,13 @@ format: venv ## rewrite our files in the project's format
 
 debug: venv ## core and its tests with ASan + UBSan
 	@$(RUN) cmake --preset debug $(CMAKE_ARGS) --log-level=WARNING
-	@$(RUN) cmake --build --preset debug -j $(JOBS)
-	@$(RUN) ctest --preset debug
+	@$(RUN) cmake --build --preset debug -j $(JOBS) $(CORE_TARGETS)
+	@$(RUN) ctest --preset debug $(CORE_FILTER)
 
 tsan: venv ## core and its tests with ThreadSanitizer
 	@$(RUN) cmake --preset tsan $(CMAKE_ARGS) --log-level=WARNING
-	@$(RUN) cmake --build --preset tsan -j $(JOBS)
-	@$(RUN) ctest --preset tsan
+	@$(RUN) cmake --build --preset tsan -j $(JOBS) $(CORE_TARGETS)
+	@$(RUN) ctest --preset tsan $(CORE_FILTER)
 
 wheel: venv ## a wheel in dist/
 	@$(RUN) pip wheel --no-build-isolation --no-deps -w dist .
