@@ -117,7 +117,8 @@ TEST(Coding, EveryTruncationEndsCleanly) {
     while (reader.Next()) ++fields;
     EXPECT_LT(fields, 2) << size;
   }
-  RecordReader endless(std::string(20, '\xff'));
+  const std::string ones(20, '\xff');
+  RecordReader endless(ones);
   EXPECT_FALSE(endless.Next());
   EXPECT_FALSE(endless.status().ok());
 }
