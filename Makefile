@@ -33,7 +33,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # torch's CPU wheel is asked for where pip looks by default (a mirror may have it), then on
-# PyTorch's index; if that can't be reached, any build of the release will do. The .pth file makes py/ importable, so that `make build` is all a change needs.
+# PyTorch's index; if that can't be reached, any build of the release will do.
 $(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt | $(BIN)/python
 	@echo "installing the pinned wheels into $(VENV)"
 	@$(BIN)/python -c 'import torch; assert torch.__version__.startswith("2.13.0")' 2>/dev/null \
@@ -41,12 +41,14 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt constraints.txt | $(BI
 	  || $(PIP) install --extra-index-url $(TORCH_INDEX) "$(TORCH)" \
 	  || $(PIP) install "$(firstword $(subst +, ,$(TORCH)))"
 	@$(PIP) install -c constraints.txt -r requirements-dev.txt
-	@$(BIN)/python -c 'import pathlib, sysconfig; \
-	  pathlib.Path(sysconfig.get_path("purelib"), "torch_tensorrt_dev.pth") \
-	  .write_text("$(CURDIR)/py\n")'
 	@touch $@
 
-venv: $(VENV)/.installed ## create .venv with the pinned wheels
+# Makes py/ importable, with the entry points of pyproject.toml: `make build` is all a change needs.
+$(VENV)/.linked: $(VENV)/.installed pyproject.toml tools/link_checkout.py
+	@$(BIN)/python tools/link_checkout.py
+	@touch $@
+
+venv: $(VENV)/.linked ## create .venv with the pinned wheels
 
 build: venv ## build libtorchtrt.so, the Python module and the C++ tests, in place
 	@$(RUN) cmake --preset release $(CMAKE_ARGS) --log-level=WARNING

@@ -16,6 +16,7 @@ from torch_tensorrt._Device import Device
 from torch_tensorrt._enums import DeviceType, EngineCapability, Platform, dtype, memory_format
 from torch_tensorrt._features import ENABLED_FEATURES
 from torch_tensorrt._Input import Input
+from torch_tensorrt._library import load_library as _load_library
 from torch_tensorrt._version import __version__
 
 if TYPE_CHECKING:
@@ -63,4 +64,5 @@ def _register_backends() -> None:
     register()
 
 
+_load_library()
 _register_backends()

@@ -158,6 +158,7 @@ def save(
         SaveError: a module or a format that cannot be written.
     """
     from torch_tensorrt.dynamo._exporter import export
+    from torch_tensorrt.dynamo._files import write_program
 
     if output_format != "exported_program":
         raise SaveError(
@@ -186,7 +187,7 @@ def save(
             "arg_inputs=...)"
             + (" (a torch.compile result cannot be saved)" if hasattr(module, "_orig_mod") else "")
         )
-    torch.export.save(program, file_path, extra_files=extra_files, pickle_protocol=pickle_protocol)
+    write_program(program, file_path, extra_files, pickle_protocol)
 
 
 def load(
@@ -202,20 +203,15 @@ def load(
         An ``ExportedProgram``; its ``module()`` is callable.
 
     Raises:
-        ValueError: a format that is not read here, or a file that is not an exported program.
+        ValueError: a format that is not read here, or a file that is not an exported program, or
+            a damaged one.
+        OSError: the file cannot be opened.
     """
     if format not in (None, "exported_program"):
         raise ValueError(f"[load] format '{format}' is not supported; files of save() need none")
-    from torch_tensorrt.dynamo.runtime import TorchTensorRTModule  # noqa: F401
+    from torch_tensorrt.dynamo._files import read_program
 
-    try:
-        return torch.export.load(file_path, extra_files=extra_files, **kwargs)
-    except (FileNotFoundError, IsADirectoryError):
-        raise
-    except Exception as error:
-        raise ValueError(
-            f"[load] {file_path} cannot be read as an exported program: {error}"
-        ) from error
+    return read_program(file_path, extra_files, **kwargs)
 
 
 def _choose_ir(module: Any, ir: str) -> str:

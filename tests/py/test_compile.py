@@ -1,5 +1,6 @@
 """torch_tensorrt.compile, save, load, convert_method_to_trt_engine."""
 
+import logging
 import subprocess
 import sys
 
@@ -110,6 +111,28 @@ def test_save_and_load_in_a_fresh_process(compiled, model, tmp_path, retrace):
     got = torch.load(tmp_path / "y.pt")
     with torch.no_grad():
         torch.testing.assert_close(got, [model(x), model(x[:1])], **TOLERANCE)
+
+
+@pytest.mark.parametrize("name", ["net.ep", "net"])
+def test_save_and_load_are_quiet_and_whole(compiled, model, tmp_path, caplog, capfd, name):
+    path = tmp_path / name
+    path.write_bytes(b"an older file")
+    torch_tensorrt.save(compiled, path, extra_files={"note": "hello"})
+    note = {"note": ""}
+    check(torch_tensorrt.load(path, extra_files=note).module(), model)
+    assert note["note"] in ("hello", b"hello")
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
+    assert capfd.readouterr() == ("", "")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_a_failed_save_leaves_the_file_as_it_was(compiled, tmp_path):
+    path = tmp_path / "net.ep"
+    path.write_bytes(b"an older file")
+    with pytest.raises(Exception, match="string"):
+        torch_tensorrt.save(compiled, path, extra_files={"note": 3})
+    assert path.read_bytes() == b"an older file"
+    assert [file.name for file in tmp_path.iterdir()] == ["net.ep"]
 
 
 def test_save_takes_ranges_from_the_compilation(compiled, model, tmp_path):

@@ -16,10 +16,7 @@ class UnsupportedValueError(Exception):
 
 @cache
 def core() -> Any:
-    """The extension module ``torch_tensorrt._C``, with the library it needs."""
-    from torch_tensorrt.dynamo.runtime import load_library
-
-    load_library()
+    """The extension module ``torch_tensorrt._C``."""
     from torch_tensorrt import _C
 
     return _C

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch_tensorrt.dynamo.runtime._library import load_library
+from torch_tensorrt._exceptions import EngineBuildError
 from torch_tensorrt.dynamo.runtime._module import TorchTensorRTModule
 
 
@@ -40,10 +41,8 @@ def build_engine(network: Any, settings: Any, *, name: str) -> TorchTensorRTModu
     Raises:
         EngineBuildError: a layer has no kernel that can run it; names the layer and every refusal.
     """
-    load_library()
-    from torch_tensorrt import _C
-    from torch_tensorrt._exceptions import EngineBuildError
-
+    # Late: whoever only runs engines does not need the builder.
+    core = importlib.import_module("torch_tensorrt._C")
     level = getattr(settings, "optimization_level", None)
     config = {
         "name": name,
@@ -53,7 +52,7 @@ def build_engine(network: Any, settings: Any, *, name: str) -> TorchTensorRTModu
         "reference_only": bool(getattr(settings, "reference_only", False)),
     }
     try:
-        engine, report = _C.build(network, config)
+        engine, report = core.build(network, config)
     except (RuntimeError, ValueError) as error:
         raise EngineBuildError(f"engine '{name}': {error}") from error
     module = TorchTensorRTModule(engine, name=name, settings=settings)

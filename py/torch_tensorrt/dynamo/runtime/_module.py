@@ -8,8 +8,6 @@ from typing import Any
 
 import torch
 
-from torch_tensorrt.dynamo.runtime._library import load_library
-
 
 class TorchTensorRTModule(torch.nn.Module):
     """Runs one engine on tensors.
@@ -40,7 +38,6 @@ class TorchTensorRTModule(torch.nn.Module):
         settings: Any = None,
     ) -> None:
         super().__init__()
-        load_library()
         self.name = name
         self.settings = settings
         self.report: Any = None

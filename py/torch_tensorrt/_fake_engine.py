@@ -128,6 +128,40 @@ class FakeEngine:
         """JSON of names, dtypes and symbolic dims of the inputs and outputs."""
         return self._spec
 
+    def name(self) -> str:
+        """The engine's label in messages."""
+        return str(json.loads(self._spec)["name"])
+
+    def serialize(self) -> torch.Tensor:
+        """Not while tracing, as everything below."""
+        raise _needs_the_engine("serialize")
+
+    def get_engine_layer_info(self) -> str:
+        raise _needs_the_engine("get_engine_layer_info")
+
+    def stats(self) -> str:
+        raise _needs_the_engine("stats")
+
+    def enable_profiling(self) -> None:
+        raise _needs_the_engine("enable_profiling")
+
+    def disable_profiling(self) -> None:
+        raise _needs_the_engine("disable_profiling")
+
+    def profile(self) -> str:
+        raise _needs_the_engine("profile")
+
+    def metadata(self, key: str) -> str:
+        raise _needs_the_engine("metadata")
+
+
+def _needs_the_engine(method: str) -> RuntimeError:
+    return RuntimeError(
+        f"[tensorrt] Engine.{method}() does not work while tracing: only the engine's inputs and "
+        "outputs are known then. Call it on the engine itself, outside of torch.compile and "
+        "torch.export."
+    )
+
 
 def register() -> None:
     """Registers the fake class and the op's meta kernel. Called once, after loading the library."""
