@@ -63,7 +63,13 @@ float MaxOf(const float* x, int64_t n) {
     const int64_t lanes = n - i < VecF::kLanes ? n - i : VecF::kLanes;
     best[0] = MaxOr(LoadFilled<ElementF32>(x + i, lanes, kLowest), best[0]);
   }
-  return MaxLanes(MaxOr(best[0], best[1]));
+  float lanes[VecF::kLanes];
+  MaxOr(best[0], best[1]).Store(lanes);
+  for (int width = VecF::kLanes / 2; width > 0; width /= 2) {
+    for (int k = 0; k < width; ++k)
+      lanes[k] = lanes[k] > lanes[k + width] ? lanes[k] : lanes[k + width];
+  }
+  return lanes[0];
 }
 
 float ScalarExp(float x) {
@@ -95,7 +101,7 @@ float Fold(ScoreRow* row) {
     sum[0] = sum[0] + e;
   }
   for (i = row->valid; i < row->padded; ++i) x[i] = 0.0F;
-  const float before = ScalarExp(row->max - shift);
+  const float before = row->max == kLowest ? 0.0F : ScalarExp(row->max - shift);
   row->sum = row->sum * before + SumLanes(sum[0] + sum[1]);
   row->max = max;
   return before;

@@ -247,13 +247,14 @@ class ConcatKernel : public Kernel {
     for (int d = axis_ + 1; d < out.rank; ++d) row *= out.dims[Idx(d)];
     const int64_t out_row = row * out.dims[Idx(axis_)];
     ParallelFor(outer, GrainOf(out_row / 4), [&](int64_t begin, int64_t end, int /*thread*/) {
-      for (int64_t r = begin; r < end; ++r) {
-        std::byte* to = out.as<std::byte>() + r * out_row;
-        for (const TensorView& in : args.inputs) {
-          const int64_t bytes = row * in.dims[Idx(axis_)];
-          if (bytes != 0) std::memcpy(to, in.as<std::byte>() + r * bytes, Idx(bytes));
-          to += bytes;
+      std::byte* first = out.as<std::byte>();
+      for (const TensorView& in : args.inputs) {
+        const int64_t bytes = row * in.dims[Idx(axis_)];
+        const auto* from = in.as<const std::byte>();
+        for (int64_t r = begin; r < end && bytes != 0; ++r) {
+          std::memcpy(first + r * out_row, from + r * bytes, Idx(bytes));
         }
+        first += bytes;
       }
     });
   }

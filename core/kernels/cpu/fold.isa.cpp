@@ -123,13 +123,33 @@ void SumOf(const void* const* runs, int64_t count, int64_t n, float scale, void*
       [scale](VecF acc) { return acc * VecF(scale); });
 }
 
+// A count known to the compiler unrolls the loop over runs.
+template <typename E, typename Out, int64_t kCount>
+TRT_INLINE void BlendRuns(const void* const* runs, const float* weights, int64_t n,
+                          typename Out::T* out) {
+  VecF w[kCount];
+  for (int64_t r = 0; r < kCount; ++r) w[r] = VecF(weights[r]);
+  FoldRuns<E, Out>(
+      runs, kCount, n, 0.0F, out, [&w](VecF acc, VecF x, int64_t r) { return Fma(w[r], x, acc); },
+      [](VecF acc) { return acc; });
+}
+
 template <typename E, typename Out>
 TRT_INLINE void BlendAs(const void* const* runs, const float* weights, int64_t count, int64_t n,
                         typename Out::T* out) {
-  FoldRuns<E, Out>(
-      runs, count, n, 0.0F, out,
-      [weights](VecF acc, VecF x, int64_t r) { return Fma(VecF(weights[r]), x, acc); },
-      [](VecF acc) { return acc; });
+  switch (count) {
+    case 1:
+      return BlendRuns<E, Out, 1>(runs, weights, n, out);
+    case 2:
+      return BlendRuns<E, Out, 2>(runs, weights, n, out);
+    case 4:
+      return BlendRuns<E, Out, 4>(runs, weights, n, out);
+    default:
+      FoldRuns<E, Out>(
+          runs, count, n, 0.0F, out,
+          [weights](VecF acc, VecF x, int64_t r) { return Fma(VecF(weights[r]), x, acc); },
+          [](VecF acc) { return acc; });
+  }
 }
 
 template <typename E>

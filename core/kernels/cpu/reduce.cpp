@@ -23,11 +23,11 @@ struct Loops {
   int64_t Count() const { return NumElements(dims); }
   int64_t Offset(int64_t index) const {
     int64_t offset = 0;
-    for (size_t d = dims.size(); d-- > 0;) {
+    for (size_t d = dims.size(); d-- > 1;) {
       offset += index % dims[d] * strides[d];
       index /= dims[d];
     }
-    return offset;
+    return dims.empty() ? offset : offset + index * strides[0];
   }
 };
 
