@@ -11,6 +11,10 @@ namespace {
 
 constexpr int64_t kMaxBlockRows = 144;  // rows of A kept in L2 while the panels pass by
 constexpr int64_t kMaxBlockPanels = 16;
+// Products added one after the other before the sum joins the others. The rounding error of a sum
+// grows with the length of its longest chain; this keeps it near that of a pairwise sum at about
+// one more addition in 256.
+constexpr int64_t kMaxChain = 256;
 constexpr int64_t kSliceBytes = 24 << 10;      // of the panels a tile multiplies with: stays in L1
 constexpr int64_t kMaxRowScratch = 384 << 10;  // of a block's converted rows: stays in L2
 
@@ -89,10 +93,10 @@ void ChooseBlocks(ProductPlan* plan) {
   plan->block_panels = std::min(task_panels, kMaxBlockPanels);
   plan->k_block = shape.run;
   plan->tap_block = shape.taps;
-  // Panels that only one or two tiles read stream past: cutting k would gain nothing.
-  if (plan->block_rows <= 2 * plan->family->max_rows) return;
+  // Panels that only one or two tiles read stream past: cutting k for the cache would gain nothing.
+  const bool streams = plan->block_rows <= 2 * plan->family->max_rows;
   const int64_t k_bytes = plan->family->max_panels * kPanelColumns * 4;
-  const int64_t k_limit = kSliceBytes / k_bytes;
+  const int64_t k_limit = streams ? kMaxChain : std::min(kMaxChain, kSliceBytes / k_bytes);
   if (shape.run > k_limit) {
     plan->tap_block = 1;
     plan->k_block = CeilDiv(CeilDiv(shape.run, CeilDiv(shape.run, k_limit)), 4) * 4;
