@@ -4,6 +4,7 @@
 #include "core/builder/builder.h"
 #include "core/kernels/kernel.h"
 #include "core/tactics/tactic.h"
+#include "core/types/tensor_view.h"
 
 namespace torch_tensorrt::core::builder {
 namespace {
@@ -26,7 +27,7 @@ struct Placed {
 class Lowering {
  public:
   Lowering(const ir::Network& network, const BuilderConfig& config, BuildReport* report)
-      : network_(network), config_(config), report_(report) {}
+      : network_(network), config_(config), report_(report), opt_(network.opt_values()) {}
 
   Result<Plan> Run() {
     plan_.name = config_.name;
@@ -155,13 +156,58 @@ class Lowering {
                          config_.disabled_tactics.count(std::string(tactic.name)) == 0);
   }
 
+  // A view as the step will see it at the optimisation point, without data.
+  Result<TensorView> ViewAtOpt(TensorId id, LayoutNeed need) const {
+    const ir::Tensor& t = network_.tensor(id);
+    auto it = placed_.find(id);
+    Layout layout = it == placed_.end() ? tactics::ContiguousLayout(t.dims) : it->second.layout;
+    if (!tactics::Satisfies(layout, need)) layout = tactics::ContiguousLayout(t.dims);
+    if (layout.dims.size() > static_cast<size_t>(kMaxRank)) {
+      return Unsupported("rank ", layout.dims.size(), ", at most ", kMaxRank);
+    }
+    TensorView view;
+    view.dtype = t.dtype;
+    view.rank = t.rank();
+    for (size_t d = 0; d < layout.dims.size(); ++d) {
+      TRT_ASSIGN_OR_RETURN(view.dims[d], layout.dims[d].Evaluate(opt_));
+      TRT_ASSIGN_OR_RETURN(view.strides[d], layout.strides[d].Evaluate(opt_));
+    }
+    return view;
+  }
+
+  // Whether the kernel exists and takes the layer at the optimisation point. What a kernel refuses
+  // here would otherwise fail on the first call. Kernels with packed weights are taken at their
+  // tactic's word.
+  Status TryKernel(const ir::Layer& layer, const tactics::StepSpec& spec) const {
+    const kernels::KernelEntry* entry = kernels::FindKernel(spec.kernel);
+    if (entry == nullptr) return Unsupported("this build has no kernel ", spec.kernel);
+    std::vector<TensorView> inputs;
+    for (const tactics::Operand& operand : spec.operands) {
+      if (operand.layer_input < 0) return Status::Ok();
+      TRT_ASSIGN_OR_RETURN(
+          const TensorView view,
+          ViewAtOpt(layer.inputs[static_cast<size_t>(operand.layer_input)], operand.need));
+      inputs.push_back(view);
+    }
+    std::vector<TensorView> outputs;
+    for (TensorId id : layer.outputs) {
+      TRT_ASSIGN_OR_RETURN(const TensorView view, ViewAtOpt(id, LayoutNeed::kContiguous));
+      outputs.push_back(view);
+    }
+    TRT_ASSIGN_OR_RETURN(const Attributes attributes, spec.attributes.Resolve(opt_));
+    TRT_ASSIGN_OR_RETURN(const auto kernel, entry->create(spec.attributes));
+    const auto prepared = kernel->Prepare({attributes, inputs, outputs});
+    return prepared.ok() ? Status::Ok() : prepared.status();
+  }
+
   Result<tactics::StepSpec> Choose(const ir::Layer& layer) {
     TacticChoice choice{layer.name, std::string(InfoOf(layer.kind).name), "", {}};
     for (const tactics::Tactic& tactic : tactics::TacticsFor(layer.kind)) {
       if (!Allowed(tactic)) continue;
       auto spec = tactic.describe({network_, layer});
-      if (spec.ok() && kernels::FindKernel(spec->kernel) == nullptr) {
-        spec = Unsupported("this build has no kernel ", spec->kernel);
+      if (spec.ok()) {
+        const Status tried = TryKernel(layer, *spec);
+        if (!tried.ok()) spec = Unsupported(tried.message());
       }
       if (spec.ok()) {
         choice.tactic = tactic.name;
@@ -247,6 +293,7 @@ class Lowering {
   const ir::Network& network_;
   const BuilderConfig& config_;
   BuildReport* report_;
+  SymbolLookup opt_;
   Plan plan_;
   std::map<TensorId, Placed> placed_;
   std::map<TensorId, Placed> contiguous_;

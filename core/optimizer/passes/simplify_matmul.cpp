@@ -16,7 +16,10 @@ const Layer* LastTwoSwapped(const Rewriter& rw, TensorId id) {
 }
 
 Result<TensorId> TransposedOperand(Rewriter& rw, const Layer& layer) {
-  const Layer* a = LastTwoSwapped(rw, layer.inputs[0]);
+  // Rows times constant weights: the transpose stays visible, where layout assignment often cancels
+  // it.
+  const bool weights = rw.IsConstant(layer.inputs[1]) && rw.rank(layer.inputs[1]) == 2;
+  const Layer* a = weights ? nullptr : LastTwoSwapped(rw, layer.inputs[0]);
   const Layer* b = LastTwoSwapped(rw, layer.inputs[1]);
   if (a == nullptr && b == nullptr) return kNone;
   std::vector<TensorId> inputs = layer.inputs;
