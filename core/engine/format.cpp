@@ -1,9 +1,9 @@
 #include "core/engine/format.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
+#include "core/util/aligned_memory.h"
 #include "core/util/hash.h"
 
 namespace torch_tensorrt::core::engine {
@@ -118,11 +118,11 @@ void PlanEncoder::WriteTo(std::byte* out) const {
 Result<Plan> DecodePlan(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
   TRT_ASSIGN_OR_RETURN(const std::vector<Section> sections, ReadSections(bytes));
   if (reinterpret_cast<uintptr_t>(bytes.data()) % kPlanAlignment != 0) {
-    void* copy = std::aligned_alloc(kPlanAlignment, Align(bytes.size()));
+    void* copy = AllocateAligned(bytes.size());
     if (copy == nullptr) return ResourceExhausted("[plan file] no memory for ", bytes.size());
     std::memcpy(copy, bytes.data(), bytes.size());
     owner =
-        std::shared_ptr<const void>(copy, [](const void* p) { std::free(const_cast<void*>(p)); });
+        std::shared_ptr<const void>(copy, [](const void* p) { FreeAligned(const_cast<void*>(p)); });
     bytes = {static_cast<const std::byte*>(copy), bytes.size()};
   }
   std::string_view meta;

@@ -1,10 +1,7 @@
 #include "core/execution/execution_context.h"
 
-#include <cstdlib>
-#include <new>
-
-#include "core/engine/memory_planner.h"
 #include "core/execution/shape_state.h"
+#include "core/util/aligned_memory.h"
 
 namespace torch_tensorrt::core::execution {
 namespace {
@@ -22,7 +19,7 @@ std::string ShapeKey(std::span<const TensorView> inputs) {
 
 }  // namespace
 
-void ExecutionContext::AlignedFree::operator()(std::byte* p) const { std::free(p); }
+void ExecutionContext::AlignedFree::operator()(std::byte* p) const { FreeAligned(p); }
 
 ExecutionContext::ExecutionContext(std::shared_ptr<const engine::Engine> engine,
                                    size_t shape_capacity)
@@ -54,7 +51,7 @@ Status ExecutionContext::ReserveArena(size_t bytes) {
   if (bytes <= arena_bytes_) return Status::Ok();
   arena_.reset();
   arena_bytes_ = 0;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(engine::kArenaAlignment, bytes));
+  auto* memory = static_cast<std::byte*>(AllocateAligned(bytes));
   if (memory == nullptr) {
     return ResourceExhausted("[", engine_->plan().name, "] cannot allocate ", bytes,
                              " bytes for activations");

@@ -1,13 +1,12 @@
 #include "core/ir/network.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <new>
+
+#include "core/util/aligned_memory.h"
 
 namespace torch_tensorrt::core::ir {
 namespace {
-
-constexpr size_t kWeightAlignment = 64;
 
 size_t At(int32_t id) { return static_cast<size_t>(id); }
 
@@ -16,10 +15,10 @@ size_t At(int32_t id) { return static_cast<size_t>(id); }
 NewWeights AllocateWeights(DataType dtype, const Dims& dims) {
   Weights weights{dtype, dims, nullptr};
   const size_t bytes = std::max(weights.bytes(), size_t{1});
-  void* data = ::operator new(bytes, std::align_val_t(kWeightAlignment));
-  weights.data = std::shared_ptr<const void>(data, [](const void* p) {
-    ::operator delete(const_cast<void*>(p), std::align_val_t(kWeightAlignment));
-  });
+  void* data = AllocateAligned(bytes);
+  if (data == nullptr) throw std::bad_alloc();  // as the standard containers around it do
+  weights.data =
+      std::shared_ptr<const void>(data, [](const void* p) { FreeAligned(const_cast<void*>(p)); });
   return {std::move(weights), data};
 }
 
