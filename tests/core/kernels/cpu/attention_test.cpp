@@ -63,14 +63,18 @@ TEST(CpuAttention, ReadsAndWritesHeadsBehindPositions) {
 TEST(CpuAttention, MasksOfEveryKindAndBroadcast) {
   for (const DataType type : kNarrow) {
     for (const Case& c : kCases) {
+      // The large ones take seconds; float32 shows how masks are walked block by block.
+      if (type != DataType::kFloat32 && c.queries * c.keys > 20000) continue;
       const Inputs in = MakeInputs(c, type);
       const Dims shapes[] = {{c.batch, 1, c.queries, c.keys},
                              {c.heads, 1, c.keys},
                              {c.queries, c.keys},
                              {1, 1},
                              {c.batch, c.heads, c.queries, 1}};
+      std::vector<DataType> mask_types = {DataType::kBool, DataType::kFloat32};
+      if (type != DataType::kFloat32) mask_types.push_back(type);
       for (const Dims& dims : shapes) {
-        for (const DataType mask_type : {DataType::kBool, type, DataType::kFloat32}) {
+        for (const DataType mask_type : mask_types) {
           const TestTensor mask = RandomTensor(mask_type, dims, 7);
           // Some entries hide their key; the first row hides every key.
           for (int64_t i = 0; i < mask.view.numel(); ++i) {
