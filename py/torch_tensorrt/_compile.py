@@ -51,18 +51,18 @@ def compile(
     if enabled_precisions is not None:
         kwargs["enabled_precisions"] = enabled_precisions
     if _choose_ir(module, ir) == "torch_compile":
-        from torch_tensorrt.dynamo._settings import validate_options
+        from torch_tensorrt.dynamo._settings import require_target, validate_options
         from torch_tensorrt.dynamo.backend import torch_tensorrt_backend
 
         dynamic = kwargs.pop("dynamic", None)
-        validate_options(kwargs)
+        require_target(validate_options(kwargs))
         return torch.compile(
             module, backend=torch_tensorrt_backend, dynamic=dynamic, options=kwargs or None
         )
     from torch_tensorrt import dynamo
 
     tracing = _pop_tracing_options(kwargs)
-    dynamo.validate_options(kwargs)
+    dynamo.require_target(dynamo.validate_options(kwargs))
     _require_inputs(module, inputs, arg_inputs, kwarg_inputs)
     program = dynamo.trace(
         module,

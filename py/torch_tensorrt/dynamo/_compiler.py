@@ -15,7 +15,7 @@ from torch_tensorrt._exceptions import BindingNameMismatchError, UnsupportedOper
 from torch_tensorrt._Input import Input
 from torch_tensorrt.dynamo._build import Ranges, compile_module, input_ranges
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
-from torch_tensorrt.dynamo._settings import CompilationSettings, validate_options
+from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
 from torch_tensorrt.dynamo.lowering import lower_exported_program
 from torch_tensorrt.dynamo.partitioning import partition
 
@@ -49,6 +49,7 @@ def compile(
         UnsupportedOperatorException: see ``require_full_compilation``.
     """
     settings = validate_options(options)
+    require_target(settings)
     args, keywords = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
     _require_program(exported_program)
     gm = lower_exported_program(exported_program, settings)
@@ -89,6 +90,7 @@ def convert_exported_program_to_serialized_trt_engine(
             "output of the module"
         )
     settings = validate_options({**options, "require_full_compilation": True})
+    require_target(settings)
     args, keywords = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
     _require_program(exported_program)
     gm = lower_exported_program(exported_program, settings)

@@ -252,6 +252,19 @@ def validate_options(
     return dataclasses.replace(base or CompilationSettings(), **values)
 
 
+def require_target(settings: CompilationSettings) -> None:
+    """Refuse a device that no engine can be built for.
+
+    Raises:
+        InvalidOptionError: names the device and the way out.
+    """
+    if settings.device.to(torch.device).type != "cpu":
+        raise InvalidOptionError(
+            f"[settings] device {settings.device}: engines are built for the CPU only so far; drop "
+            "the option, and move the module and its inputs to the CPU"
+        )
+
+
 def _unknown_message(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name, [*known, *DEPRECATED], n=1, cutoff=0.6)
     hint = f"; did you mean '{near[0]}'?" if near else "; see CompilationSettings for the list"

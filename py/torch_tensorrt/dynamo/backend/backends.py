@@ -10,7 +10,7 @@ import torch
 from torch import fx
 
 from torch_tensorrt._exceptions import TorchTensorRTError
-from torch_tensorrt.dynamo._settings import CompilationSettings, validate_options
+from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
 from torch_tensorrt.dynamo.backend._compile_fx import trace_and_compile
 from torch_tensorrt.dynamo.backend._gradients import (
     differentiable,
@@ -43,6 +43,7 @@ def torch_tensorrt_backend(
         UnsupportedOperatorException: see ``require_full_compilation``.
     """
     settings = parse_options(kwargs)
+    require_target(settings)
     static = static_input_positions(gm, sample_inputs)
     gradients = needs_gradients(sample_inputs)
     reason = training_reason(gm, sample_inputs, static) if gradients else None
@@ -56,8 +57,8 @@ def torch_tensorrt_backend(
         return gm.forward
     try:
         run = trace_and_compile(gm, sample_inputs, static, settings)
-    except ImportError:
-        raise
+    except (ImportError, torch._dynamo.exc.RestartAnalysis):
+        raise  # the latter asks Dynamo to capture the graph again, with what was learnt
     except Exception as error:
         if settings.require_full_compilation or settings.pass_through_build_failures:
             raise

@@ -8,6 +8,12 @@ from typing import Any
 
 import torch
 
+from torch_tensorrt._exceptions import (
+    BindingNameMismatchError,
+    DynamicShapeOutOfRangeException,
+    InputMismatchError,
+)
+
 
 class TorchTensorRTModule(torch.nn.Module):
     """Runs one engine on tensors.
@@ -25,7 +31,7 @@ class TorchTensorRTModule(torch.nn.Module):
 
     Raises:
         RuntimeError: the bytes are no plan file, or damaged.
-        ValueError: binding names that differ from the engine's.
+        BindingNameMismatchError: binding names that differ from the engine's.
     """
 
     def __init__(
@@ -54,11 +60,37 @@ class TorchTensorRTModule(torch.nn.Module):
         self.output_binding_names = [o["name"] for o in spec["outputs"]]
 
     def forward(self, *inputs: torch.Tensor) -> torch.Tensor | tuple[torch.Tensor, ...]:
-        """Runs the engine. Raises ValueError on a wrong dtype, device, rank or size."""
+        """Runs the engine.
+
+        Raises:
+            InputMismatchError: an input that is no dense tensor, or of a wrong dtype, device, rank
+                or size, or a wrong number of inputs.
+            DynamicShapeOutOfRangeException: a size outside the range declared by its ``Input``.
+        """
         if self.engine is None:
             raise RuntimeError("the module holds no engine: load a state first")
-        outputs = torch.ops.tensorrt.execute_engine(list(inputs), self.engine)
+        try:
+            outputs = torch.ops.tensorrt.execute_engine(list(inputs), self.engine)
+        except (ValueError, TypeError, RuntimeError) as error:
+            typed = self._typed_error(error, inputs)
+            if typed is None:
+                raise
+            raise typed from error
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def _typed_error(self, error: Exception, inputs: Sequence[Any]) -> Exception | None:
+        """The error class of this package for a refused input; None for other errors."""
+        for name, value in zip(self.input_binding_names, inputs, strict=False):
+            where = f"[{self.name}] input '{name}' must be a dense tensor"
+            if not isinstance(value, torch.Tensor):
+                return InputMismatchError(f"{where}, got {type(value).__name__}; pass a tensor")
+            if value.layout is not torch.strided:
+                return InputMismatchError(f"{where}, got {value.layout}; pass it .to_dense()")
+        if str(error).startswith("OutOfRange"):
+            return DynamicShapeOutOfRangeException(str(error))
+        return (
+            InputMismatchError(str(error)) if isinstance(error, (ValueError, TypeError)) else None
+        )
 
     def get_extra_state(self) -> dict[str, Any]:
         """The plan file as a uint8 tensor, and the module's name."""
@@ -107,11 +139,15 @@ class TorchTensorRTModule(torch.nn.Module):
 def _to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
     if isinstance(source, torch.ScriptObject):
         return source
-    if isinstance(source, (bytes, bytearray)):
+    if isinstance(source, (bytes, bytearray)) and not source:
+        source = torch.empty(0, dtype=torch.uint8)
+    elif isinstance(source, (bytes, bytearray)):
         source = torch.frombuffer(bytearray(source), dtype=torch.uint8)
     return torch.classes.tensorrt.Engine(source)
 
 
 def _check_names(kind: str, given: Sequence[str] | None, actual: Sequence[str]) -> None:
     if given is not None and list(given) != list(actual):
-        raise ValueError(f"{kind} binding names {list(given)} are not the engine's {list(actual)}")
+        raise BindingNameMismatchError(
+            f"{kind} binding names {list(given)} are not the engine's {list(actual)}"
+        )
