@@ -16,6 +16,11 @@ if(TORCHTRT_X86)
   set(TORCHTRT_ISA_FLAGS_avx512_bf16 ${TORCHTRT_ISA_FLAGS_avx512} -mavx512bf16)
 endif()
 
+# Sanitized SIMD code takes minutes to compile, so by default only what every test machine can run is
+# sanitized; the tests of such a build are told to use it (tests/core/CMakeLists.txt).
+set(TORCHTRT_SANITIZE_ISAS generic avx2
+    CACHE STRING "Variants that TORCHTRT_SANITIZE applies to, of ${TORCHTRT_ISAS}")
+
 # torchtrt_add_folder(<name> [DEPENDS <folder>...] [LIBRARIES <target>...])
 # Makes torchtrt_<name> from core/<name>/**.cpp and records what it depends on, for the linkers.
 function(torchtrt_add_folder name)
@@ -44,6 +49,9 @@ function(torchtrt_add_folder name)
       target_compile_options(${target} PRIVATE -O3 ${TORCHTRT_ISA_FLAGS_${isa}})
       target_compile_definitions(${target} PRIVATE TORCHTRT_ISA=${isa} TORCHTRT_ISA_${isa}=1)
       target_link_libraries(${target} PRIVATE torchtrt::flags ${arg_LIBRARIES})
+      if(TORCHTRT_SANITIZE AND NOT isa IN_LIST TORCHTRT_SANITIZE_ISAS)
+        target_compile_options(${target} PRIVATE -fno-sanitize=all -O1 -g0)
+      endif()
       list(APPEND object_targets ${target})
     endforeach()
   endif()
