@@ -36,7 +36,8 @@ TITLES = {
 Model = dict[str, Any]
 
 
-#: A peer whose error is above our bound but within this multiple of eager's still counts as a peer to beat, with a mark.
+#: A peer whose error is above our bound but within this multiple of eager's still counts as a
+#: peer to beat, with a mark.
 USABLE_ERROR = 10.0
 
 
@@ -81,8 +82,8 @@ def latency_lines(group: Sequence[Model], columns: Sequence[str]) -> list[list[s
         fastest = min(found.values(), default=0.0)
         cells = [model["model"]]
         for name in columns:
-            row = next((r for r in model["rows"] if r["peer"] == name), {"accurate": True})
-            mark = "" if row["accurate"] else " †"
+            row = next((r for r in model["rows"] if r["peer"] == name), {})
+            mark = "" if row.get("accurate", True) else " †"
             text = f"{found[name]:.2f}{mark}" if name in found else "–"
             cells.append(f"**{text}**" if found.get(name) == fastest else text)
         mine = found.get("ours")
