@@ -230,3 +230,47 @@ def test_bad_option_and_full_compilation():
     full = jit(lambda x: torch.fft.fft(x + 1).real, require_full_compilation=True)
     with pytest.raises(Exception, match="UnsupportedOperatorException"):
         full(torch.randn(4))
+
+
+def test_a_changed_shape_makes_one_dynamic_engine(builds):
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU()).eval().requires_grad_(False)
+    compiled = jit(model)
+    for count, rows in ((1, 3), (1, 3), (2, 5), (2, 9), (2, 3), (2, 64)):
+        x = torch.randn(rows, 4)
+        same(compiled(x), model(x))
+        assert builds.engines == count, rows
+    assert builds.warnings == []
+
+
+def test_guards_on_python_values(builds):
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+            self.factor = 2
+
+        def forward(self, x, *, square=False):
+            y = self.linear(x) * self.factor
+            return y * y if square else y
+
+    model = Scaled().eval().requires_grad_(False)
+    compiled, x = jit(model), torch.randn(3, 4)
+    same(compiled(x), model(x))
+    same(compiled(x, square=True), model(x, square=True))
+    model.factor = 5
+    same(compiled(x), model(x))
+    same(compiled(x.double().float(), square=True), model(x, square=True))
+    assert builds.engines >= 3
+
+
+def test_float_arguments_capture_again(builds):
+    def scale(x, factor):
+        return (x * factor).relu() + 1
+
+    options = {"min_block_size": 1}  # a failure would fall back to PyTorch with a warning
+    compiled = torch.compile(scale, backend="tensorrt", dynamic=True, options=options)
+    for factor in (1.5, -2.5, 0.25):
+        x = torch.randn(3, 4)
+        same(compiled(x, factor), scale(x, factor))
+    assert builds.engines >= 1
+    assert builds.warnings == []
