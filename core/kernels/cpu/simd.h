@@ -39,25 +39,27 @@ inline constexpr int kVecBytes = 16;
 
 template <typename T>
 struct LaneTraits;
-#define TRT_LANE_TRAITS(T, MaskLane)                       \
-  template <>                                              \
-  struct LaneTraits<T> {                                   \
-    typedef T Raw __attribute__((vector_size(kVecBytes))); \
-    using Mask = MaskLane;                                 \
+#define TRT_LANE_TRAITS(T, MaskLane, WrappingLane)                         \
+  template <>                                                              \
+  struct LaneTraits<T> {                                                   \
+    typedef T Raw __attribute__((vector_size(kVecBytes)));                 \
+    typedef WrappingLane Wrapping __attribute__((vector_size(kVecBytes))); \
+    using Mask = MaskLane;                                                 \
   };
-TRT_LANE_TRAITS(float, int32_t)
-TRT_LANE_TRAITS(double, int64_t)
-TRT_LANE_TRAITS(int32_t, int32_t)
-TRT_LANE_TRAITS(int64_t, int64_t)
+TRT_LANE_TRAITS(float, int32_t, float)
+TRT_LANE_TRAITS(double, int64_t, double)
+TRT_LANE_TRAITS(int32_t, int32_t, uint32_t)
+TRT_LANE_TRAITS(int64_t, int64_t, uint64_t)
 #undef TRT_LANE_TRAITS
 
-// A register full of T: float, double, int32_t or int64_t.
+// A register full of T: float, double, int32_t or int64_t. Integers wrap.
 template <typename T>
 struct Vec {
   static constexpr int kLanes = kVecBytes / static_cast<int>(sizeof(T));
   using Scalar = T;
   using Mask = Vec<typename LaneTraits<T>::Mask>;
   using Raw = typename LaneTraits<T>::Raw;
+  using Wrapping = typename LaneTraits<T>::Wrapping;
 
   Raw v;
 
@@ -71,11 +73,17 @@ struct Vec {
   }
   TRT_INLINE void Store(T* p) const { memcpy(p, &v, sizeof(v)); }
 
-  friend TRT_INLINE Vec operator+(Vec a, Vec b) { return Vec(a.v + b.v); }
-  friend TRT_INLINE Vec operator-(Vec a, Vec b) { return Vec(a.v - b.v); }
-  friend TRT_INLINE Vec operator*(Vec a, Vec b) { return Vec(a.v * b.v); }
+  friend TRT_INLINE Vec operator+(Vec a, Vec b) {
+    return Vec((Raw)((Wrapping)a.v + (Wrapping)b.v));
+  }
+  friend TRT_INLINE Vec operator-(Vec a, Vec b) {
+    return Vec((Raw)((Wrapping)a.v - (Wrapping)b.v));
+  }
+  friend TRT_INLINE Vec operator*(Vec a, Vec b) {
+    return Vec((Raw)((Wrapping)a.v * (Wrapping)b.v));
+  }
   friend TRT_INLINE Vec operator/(Vec a, Vec b) { return Vec(a.v / b.v); }
-  friend TRT_INLINE Vec operator-(Vec a) { return Vec(-a.v); }
+  friend TRT_INLINE Vec operator-(Vec a) { return Vec((Raw)(-(Wrapping)a.v)); }
   friend TRT_INLINE Mask operator<(Vec a, Vec b) { return Mask(a.v < b.v); }
   friend TRT_INLINE Mask operator<=(Vec a, Vec b) { return Mask(a.v <= b.v); }
   friend TRT_INLINE Mask operator>(Vec a, Vec b) { return Mask(a.v > b.v); }
