@@ -88,7 +88,7 @@ def test_backend_static(name: str, dtype: torch.dtype) -> None:
         check(name, case, compiled, {})
 
 
-# Dynamo traces with symbolic sizes an order slower than everything else here: one model of each kind.
+# Dynamo traces symbolic sizes an order slower than all else here: two models of different kinds.
 @pytest.mark.parametrize("name", ["bert_base", "gpt2_decode"])
 def test_backend_dynamic(name: str) -> None:
     torch._dynamo.reset()

@@ -82,7 +82,7 @@ def latency_lines(group: Sequence[Model], columns: Sequence[str]) -> list[list[s
         fastest = min(found.values(), default=0.0)
         cells = [model["model"]]
         for name in columns:
-            row = next((r for r in model["rows"] if r["peer"] == name), {})
+            row: dict[str, Any] = next((r for r in model["rows"] if r["peer"] == name), {})
             mark = "" if row.get("accurate", True) else " †"
             text = f"{found[name]:.2f}{mark}" if name in found else "–"
             cells.append(f"**{text}**" if found.get(name) == fastest else text)
