@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -15,6 +16,10 @@
 #include "core/types/attributes.h"
 #include "core/types/tensor_view.h"
 #include "core/util/status.h"
+
+namespace torch_tensorrt::core::device::cuda {
+class Gpu;
+}  // namespace torch_tensorrt::core::device::cuda
 
 namespace torch_tensorrt::core::kernels {
 
@@ -32,6 +37,8 @@ struct PrepareArgs {
   // Dims, strides, dtypes. data is null, except for constants of the engine.
   std::span<const TensorView> inputs;
   std::span<const TensorView> outputs;
+  // Where the step will run: null on the CPU. With a Gpu all data pointers are device memory.
+  const device::cuda::Gpu* gpu = nullptr;
 };
 
 struct Prepared {
@@ -44,6 +51,11 @@ struct RunArgs {
   std::span<const TensorView> outputs;
   std::byte* scratch = nullptr;
   KernelState* state = nullptr;
+  // GPU kernels: they launch on this stream and return; errors in the data are written to
+  // `data_error` (device::cuda::DataError, memory that both host and device can reach).
+  const device::cuda::Gpu* gpu = nullptr;
+  void* stream = nullptr;
+  int32_t* data_error = nullptr;
 };
 
 class Kernel {

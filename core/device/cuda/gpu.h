@@ -1,0 +1,113 @@
+// Gpu: one NVIDIA GPU as kernels and the runtime see it: facts about the chip, compiled functions,
+// launches, copies. Uses the driver API (libcuda.so.1) and NVRTC only; both are loaded on first
+// use, so a machine without a GPU loads nothing.
+//
+// A Gpu uses the device's primary context, the one PyTorch uses, and every call binds it to the
+// calling thread. Immutable but for its caches, which are locked: any number of threads may share
+// one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/util/status.h"
+
+namespace torch_tensorrt::core::device::cuda {
+
+// A CUstream; null is the legacy default stream.
+using Stream = void*;
+
+// CUDA C++ for one module. Two sources are the same module when text, options and architecture are.
+struct KernelSource {
+  std::string name;                  // for messages: "softmax", "loop 3fa9"
+  std::string text;                  // may include the headers of core/kernels/cuda/src by name
+  std::vector<std::string> options;  // beyond the architecture: "-DROWS=4"
+};
+
+// What NVRTC made of a source. Needs no GPU and no driver.
+struct Compiled {
+  std::vector<char> cubin;
+  std::string log;  // ptxas report: registers, spills, shared memory
+};
+
+// Compiles for `arch` ("sm_80", "sm_90a"). Unsupported when NVRTC cannot be loaded (says where it
+// was looked for), InternalError with the compiler's message when the text is wrong.
+Result<Compiled> Compile(const KernelSource& source, std::string_view arch);
+
+// A kernel of a loaded module; valid as long as its Gpu.
+struct Function {
+  void* handle = nullptr;  // CUfunction
+  int registers = 0;
+  int max_threads = 0;    // per block
+  int static_shared = 0;  // bytes
+};
+
+struct LaunchConfig {
+  unsigned grid[3] = {1, 1, 1};
+  unsigned block[3] = {1, 1, 1};
+  unsigned shared_bytes = 0;  // dynamic; more than 48 KB is asked for by the launch itself
+  // Programmatic dependent launch: the kernel may start before its predecessor ends and waits with
+  // griddepcontrol.wait.
+  bool overlap_previous = false;
+};
+
+struct GpuInfo {
+  int ordinal = 0;
+  std::string name;
+  int compute_major = 0;
+  int compute_minor = 0;
+  int multiprocessors = 0;
+  size_t l2_bytes = 0;
+  size_t memory_bytes = 0;
+  size_t shared_per_block = 0;  // with the opt-in
+  int driver_version = 0;       // 13000 = 13.0
+  // "sm_90a" on Hopper, else "sm_XY".
+  std::string arch() const;
+};
+
+// A GPU kernel writes here when the data (not the shapes) is wrong, for example an index out of
+// range; the runtime reports it on the next call. Values are part of the kernels' text.
+enum class DataError : int32_t { kNone = 0, kIndexOutOfRange = 1 };
+
+class Gpu {
+ public:
+  // The GPU with this ordinal; the same object for every caller while anyone holds it. DeviceError
+  // with what is missing (driver, device, context).
+  static Result<std::shared_ptr<const Gpu>> Open(int ordinal);
+
+  virtual ~Gpu() = default;
+  virtual const GpuInfo& info() const = 0;
+
+  // The kernel `entry` of `source`: compiled on first use (or read from the cubin cache on disk),
+  // then kept.
+  virtual Result<Function> Load(const KernelSource& source, const std::string& entry) const = 0;
+  // `params`: pointers to the kernel's arguments. Asynchronous.
+  virtual Status Launch(const Function& function, const LaunchConfig& config, Stream stream,
+                        void** params) const = 0;
+
+  // Device memory, 256-byte aligned. Null-free: ResourceExhausted when there is no more.
+  virtual Result<std::shared_ptr<void>> Allocate(size_t bytes) const = 0;
+  virtual Status CopyToDevice(void* device, const void* host, size_t bytes) const = 0;
+  virtual Status CopyToHost(void* host, const void* device, size_t bytes) const = 0;
+  virtual Status CopyOnDevice(void* to, const void* from, size_t bytes, Stream stream) const = 0;
+  virtual Status FillBytes(void* device, int value, size_t bytes, Stream stream) const = 0;
+  virtual Status Synchronize(Stream stream) const = 0;
+
+  // The cuBLASLt library of this process, or Unsupported with where it was looked for. An opaque
+  // table declared in cublaslt.h.
+  virtual Result<const struct CublasLt*> cublaslt() const = 0;
+};
+
+// Launches with the arguments given by value: Launch(gpu, f, config, stream, x, n, scale).
+template <typename... Args>
+Status LaunchWith(const Gpu& gpu, const Function& function, const LaunchConfig& config,
+                  Stream stream, Args... args) {
+  void* params[] = {static_cast<void*>(&args)..., nullptr};
+  return gpu.Launch(function, config, stream, params);
+}
+
+}  // namespace torch_tensorrt::core::device::cuda
