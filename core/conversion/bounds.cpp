@@ -1,10 +1,12 @@
 #include "core/conversion/bounds.h"
 
+#include "core/types/sym_compare.h"
+
 namespace torch_tensorrt::core::conversion {
 
 bool IsNonNegative(const ConversionContext& ctx, const SymInt& value) {
   if (value.is_constant()) return value.constant() >= 0;
-  return value.Bounds(ctx.network().symbol_ranges()).min >= 0;
+  return core::IsNonNegative(value, ctx.network().symbol_ranges());
 }
 
 SymInt TightMin(const ConversionContext& ctx, const SymInt& a, const SymInt& b) {

@@ -48,6 +48,18 @@ TEST_F(BoundsTest, ClampsStayWhereTheRangeNeedsThem) {
   EXPECT_EQ(*value, 0);
 }
 
+// What torch.roll leaves of a symbolic size; the size itself is only known to be no product of
+// negatives.
+TEST_F(BoundsTest, RemaindersBoundASlice) {
+  EXPECT_TRUE(network_.AddSymbol({"h", 0, 8, 64}).ok());
+  const SymInt windows = FloorDiv(SymInt::Symbol("h") + 6, FloorDiv(SymInt::Symbol("h"), 7));
+  const SymInt size = windows * FloorDiv(s_, windows);
+  const SymInt start = Mod(SymInt(-3), size);
+  EXPECT_EQ(ClampBound(ctx_, start, size), start);
+  EXPECT_EQ(TightMax(ctx_, size - start, 0), size - start);
+  EXPECT_TRUE(ctx_.ok()) << ctx_.status().ToString();
+}
+
 TEST_F(BoundsTest, UnknownSignIsRefused) {
   ClampBound(ctx_, SymInt::Symbol("u0"), 7);
   EXPECT_EQ(ctx_.status().code(), StatusCode::kUnsupported);
