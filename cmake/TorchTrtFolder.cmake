@@ -21,6 +21,24 @@ endif()
 set(TORCHTRT_SANITIZE_ISAS generic avx2
     CACHE STRING "Variants that TORCHTRT_SANITIZE applies to, of ${TORCHTRT_ISAS}")
 
+# torchtrt_embed_texts(<folder> <out>): sets <out> to a generated C++ file that holds the CUDA C++ texts
+# of <folder>/cuda/src, or to "" when there are none.
+function(torchtrt_embed_texts folder out)
+  set(${out} "" PARENT_SCOPE)
+  file(GLOB_RECURSE texts CONFIGURE_DEPENDS "${folder}/cuda/src/*.cu" "${folder}/cuda/src/*.cuh")
+  if(NOT texts)
+    return()
+  endif()
+  set(generated "${CMAKE_CURRENT_BINARY_DIR}/embedded_texts.cpp")
+  add_custom_command(
+    OUTPUT "${generated}"
+    COMMAND "${CMAKE_COMMAND}" "-DROOT=${folder}/cuda/src" "-DOUT=${generated}"
+            -P "${PROJECT_SOURCE_DIR}/cmake/EmbedTexts.cmake"
+    DEPENDS ${texts} "${PROJECT_SOURCE_DIR}/cmake/EmbedTexts.cmake"
+    VERBATIM)
+  set(${out} "${generated}" PARENT_SCOPE)
+endfunction()
+
 # torchtrt_add_folder(<name> [DEPENDS <folder>...] [LIBRARIES <target>...])
 # Makes torchtrt_<name> from core/<name>/**.cpp and records what it depends on, for the linkers.
 function(torchtrt_add_folder name)
@@ -30,10 +48,12 @@ function(torchtrt_add_folder name)
   set_property(GLOBAL APPEND PROPERTY TORCHTRT_FOLDERS ${name})
 
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/core/${name}/*.cpp")
-  list(FILTER sources EXCLUDE REGEX "/cuda/")
   set(isa_sources ${sources})
   list(FILTER isa_sources INCLUDE REGEX "\\.isa\\.cpp$")
   list(FILTER sources EXCLUDE REGEX "\\.isa\\.cpp$")
+
+  torchtrt_embed_texts("${PROJECT_SOURCE_DIR}/core/${name}" embedded)
+  list(APPEND sources ${embedded})
 
   set(object_targets "")
   if(sources)

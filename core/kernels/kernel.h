@@ -82,5 +82,6 @@ std::span<const KernelEntry> ReferenceKernels();  // reference/
 std::span<const KernelEntry> CpuKernels();        // cpu/: row kernels, attention, data movement
 std::span<const KernelEntry> CpuLoopKernels();    // cpu/loop
 std::span<const KernelEntry> CpuGemmKernels();    // cpu/gemm: matrix products and convolutions
+std::span<const KernelEntry> CudaKernels();       // cuda/: everything for NVIDIA GPUs
 
 }  // namespace torch_tensorrt::core::kernels

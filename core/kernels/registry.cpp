@@ -5,7 +5,8 @@ namespace torch_tensorrt::core::kernels {
 Result<Prepared> Kernel::Prepare(const PrepareArgs& /*args*/) const { return Prepared{}; }
 
 const KernelEntry* FindKernel(std::string_view id) {
-  for (const auto& table : {CpuLoopKernels(), CpuGemmKernels(), CpuKernels(), ReferenceKernels()}) {
+  for (const auto& table :
+       {CpuLoopKernels(), CpuGemmKernels(), CpuKernels(), ReferenceKernels(), CudaKernels()}) {
     for (const KernelEntry& entry : table) {
       if (entry.id == id) return &entry;
     }

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,11 +22,19 @@ namespace torch_tensorrt::core::device::cuda {
 // A CUstream; null is the legacy default stream.
 using Stream = void*;
 
-// CUDA C++ for one module. Two sources are the same module when text, options and architecture are.
+struct SourceHeader {
+  std::string_view name;  // as #include "..." spells it
+  std::string_view text;
+};
+
+// CUDA C++ for one module; its entries are extern "C" __global__. Two sources are the same module
+// when text, headers, options and architecture are. Kernels make theirs with
+// kernels::cuda::MakeSource, which gives the headers of core/kernels/cuda/src.
 struct KernelSource {
-  std::string name;                  // for messages: "softmax", "loop 3fa9"
-  std::string text;                  // may include the headers of core/kernels/cuda/src by name
-  std::vector<std::string> options;  // beyond the architecture: "-DROWS=4"
+  std::string name;                       // for messages: "softmax", "loop 3fa9"
+  std::string text;                       // C++17; no header is there but `headers`
+  std::vector<std::string> options;       // beyond the architecture: "-DROWS=4"
+  std::span<const SourceHeader> headers;  // static data
 };
 
 // What NVRTC made of a source. Needs no GPU and no driver.
@@ -37,6 +46,8 @@ struct Compiled {
 // Compiles for `arch` ("sm_80", "sm_90a"). Unsupported when NVRTC cannot be loaded (says where it
 // was looked for), InternalError with the compiler's message when the text is wrong.
 Result<Compiled> Compile(const KernelSource& source, std::string_view arch);
+// 13000 for 13.0; Unsupported as above.
+Result<int> NvrtcVersion();
 
 // A kernel of a loaded module; valid as long as its Gpu.
 struct Function {

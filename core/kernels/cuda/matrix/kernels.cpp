@@ -1,0 +1,8 @@
+// The table of this folder's kernels.
+#include "core/kernels/cuda/cuda_kernels.h"
+
+namespace torch_tensorrt::core::kernels {
+
+std::span<const KernelEntry> CudaMatrixKernels() { return {}; }
+
+}  // namespace torch_tensorrt::core::kernels
