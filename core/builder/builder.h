@@ -12,11 +12,13 @@
 
 #include "core/engine/plan.h"
 #include "core/ir/network.h"
+#include "core/types/target.h"
 
 namespace torch_tensorrt::core::builder {
 
 struct BuilderConfig {
   std::string name = "engine";
+  Target target = Target::kCpu;
   // 0: no optimiser passes but those needed to run; 1..5: all passes. Tuning by timing starts at 3.
   int optimization_level = 3;
   std::set<std::string> disabled_passes;

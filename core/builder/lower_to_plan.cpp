@@ -31,6 +31,7 @@ class Lowering {
 
   Result<Plan> Run() {
     plan_.name = config_.name;
+    plan_.target = config_.target;
     plan_.metadata = config_.metadata;
     for (const ir::Symbol& s : network_.symbols()) {
       plan_.symbols.push_back({s.name, s.min, s.opt, s.max});
@@ -141,19 +142,20 @@ class Lowering {
     return contiguous_[id] = {p, p, tactics::ContiguousLayout(t.dims)};
   }
 
+  std::string CopyKernel() const {
+    if (config_.target == Target::kCpu) return config_.reference_only ? "ref.Copy" : "cpu.copy";
+    const bool fast = !config_.reference_only && kernels::FindKernel("cuda.copy") != nullptr;
+    return fast ? "cuda.copy" : "cuda.ref.Copy";
+  }
+
   void AddCopy(int32_t from, int32_t to, const std::string& name) {
-    plan_.steps.push_back({config_.reference_only ? "ref.Copy" : "cpu.copy",
-                           "copy " + name,
-                           "",
-                           Attributes(),
-                           {from},
-                           {to}});
+    plan_.steps.push_back({CopyKernel(), "copy " + name, "", Attributes(), {from}, {to}});
   }
 
   bool Allowed(const tactics::Tactic& tactic) const {
-    const bool reference = tactic.name.substr(0, 3) == "ref";
-    return reference || (!config_.reference_only &&
-                         config_.disabled_tactics.count(std::string(tactic.name)) == 0);
+    return tactics::IsReference(tactic) ||
+           (!config_.reference_only &&
+            config_.disabled_tactics.count(std::string(tactic.name)) == 0);
   }
 
   // A view as the step will see it at the optimisation point, without data.
@@ -202,7 +204,7 @@ class Lowering {
 
   Result<tactics::StepSpec> Choose(const ir::Layer& layer) {
     TacticChoice choice{layer.name, std::string(InfoOf(layer.kind).name), "", {}};
-    for (const tactics::Tactic& tactic : tactics::TacticsFor(layer.kind)) {
+    for (const tactics::Tactic& tactic : tactics::TacticsFor(layer.kind, config_.target)) {
       if (!Allowed(tactic)) continue;
       auto spec = tactic.describe({network_, layer});
       if (spec.ok()) {

@@ -15,6 +15,7 @@ enum PlanTag : uint32_t {
   kPlanConstant = 6,
   kPlanStep = 7,
   kPlanMetadata = 8,
+  kPlanTarget = 9,  // absent: the CPU
 };
 enum SymbolTag : uint32_t { kSymbolName = 1, kSymbolMin = 2, kSymbolOpt = 3, kSymbolMax = 4 };
 enum BindingTag : uint32_t { kBindingName = 1, kBindingTensor = 2 };
@@ -199,6 +200,9 @@ Status DecodeMetadata(std::string_view bytes, std::map<std::string, std::string>
 std::string EncodeMeta(const Plan& plan, const std::vector<size_t>& constant_offsets) {
   RecordWriter out;
   out.Bytes(kPlanName, plan.name);
+  if (plan.target != Target::kCpu) {
+    out.Unsigned(kPlanTarget, static_cast<uint64_t>(plan.target));
+  }
   for (const PlanSymbol& symbol : plan.symbols) {
     RecordWriter record;
     record.Bytes(kSymbolName, symbol.name);
@@ -235,6 +239,9 @@ Result<Plan> DecodeMeta(std::string_view meta, std::span<const std::byte> data,
     const std::string_view bytes = reader.Bytes();
     if (reader.tag() == kPlanName) {
       plan.name = reader.String();
+    } else if (reader.tag() == kPlanTarget) {
+      if (reader.Unsigned() >= kTargetCount) return DataLoss("[plan] unknown target");
+      plan.target = static_cast<Target>(reader.Unsigned());
     } else if (reader.tag() == kPlanSymbol) {
       TRT_ASSIGN_OR_RETURN(PlanSymbol symbol, DecodeSymbol(bytes));
       plan.symbols.push_back(std::move(symbol));

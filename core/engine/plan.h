@@ -14,6 +14,7 @@
 #include "core/types/attributes.h"
 #include "core/types/data_type.h"
 #include "core/types/sym_int.h"
+#include "core/types/target.h"
 #include "core/util/status.h"
 
 namespace torch_tensorrt::core::engine {
@@ -68,6 +69,7 @@ struct PlanSymbol {
 
 struct Plan {
   std::string name;
+  Target target = Target::kCpu;
   std::vector<PlanSymbol> symbols;
   std::vector<Binding> inputs;
   std::vector<Binding> outputs;

@@ -11,6 +11,8 @@ std::span<const Tactic> ConvolutionTactics();
 std::span<const Tactic> PointwiseTactics(ir::LayerKind kind);
 // Kinds with one hand-written kernel beside the reference.
 std::span<const Tactic> RowTactics(ir::LayerKind kind);
+// Every kind on NVIDIA GPUs.
+std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind);
 // Last entry of every list: takes anything.
 Result<StepSpec> DescribeReference(const TacticQuery& query);
 

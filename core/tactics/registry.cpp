@@ -15,7 +15,9 @@ Result<StepSpec> DescribeReference(const TacticQuery& query) {
   return PassThrough(query, StrCat("ref.", ir::InfoOf(query.layer.kind).name), LayoutNeed::kAny);
 }
 
-std::span<const Tactic> TacticsFor(ir::LayerKind kind) {
+namespace {
+
+std::span<const Tactic> CpuTacticsFor(ir::LayerKind kind) {
   static constexpr Tactic kReferenceOnly[] = {{"ref", DescribeReference}};
   using ir::LayerKind;
   switch (kind) {
@@ -62,6 +64,12 @@ std::span<const Tactic> TacticsFor(ir::LayerKind kind) {
       return kReferenceOnly;
   }
   return {};
+}
+
+}  // namespace
+
+std::span<const Tactic> TacticsFor(ir::LayerKind kind, Target target) {
+  return target == Target::kCuda ? CudaTacticsFor(kind) : CpuTacticsFor(kind);
 }
 
 }  // namespace torch_tensorrt::core::tactics

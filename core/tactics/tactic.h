@@ -14,6 +14,7 @@
 
 #include "core/ir/network.h"
 #include "core/tactics/layout.h"
+#include "core/types/target.h"
 
 namespace torch_tensorrt::core::tactics {
 
@@ -45,7 +46,12 @@ struct Tactic {
 };
 
 // Tactics of this kind, fastest first; empty for kinds that are no steps (Constant).
-std::span<const Tactic> TacticsFor(ir::LayerKind kind);
+std::span<const Tactic> TacticsFor(ir::LayerKind kind, Target target = Target::kCpu);
+
+// Whether this is the reference kernel, the last of every list.
+constexpr bool IsReference(const Tactic& tactic) {
+  return tactic.name == "ref" || tactic.name == "cuda.ref";
+}
 
 // A step that passes all layer inputs and attributes through to `kernel`.
 StepSpec PassThrough(const TacticQuery& query, std::string kernel, LayoutNeed need);
