@@ -66,6 +66,13 @@ def test_static_and_exported_program(model):
     check(torch_tensorrt.compile(program, ir="dynamo", min_block_size=1), model, rows=(4,))
 
 
+def test_two_operators_are_one_engine():
+    small = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU()).eval()
+    compiled = torch_tensorrt.compile(small, inputs=[torch.randn(3, 8)])
+    assert [name for name, _ in compiled.named_children()] == ["_run_on_acc_0"]
+    check(compiled, small, rows=(3,))
+
+
 def test_keyword_inputs_and_nested_outputs(model):
     compiled = torch_tensorrt.compile(
         model, arg_inputs=[RANGE], kwarg_inputs={"scale": torch.ones(4)}, min_block_size=1

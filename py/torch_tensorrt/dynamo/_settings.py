@@ -81,7 +81,9 @@ class CompilationSettings:
     sparse_weights: bool = _off(False, "Use 2:4 sparse weights.", _NO_TRT)
 
     # -- partitioning
-    min_block_size: int = _on(5, "Smallest number of operators an engine is built for.")
+    min_block_size: int = _on(
+        5, "Smallest number of operators of an engine that is not the whole graph."
+    )
     torch_executed_ops: Collection[Any] = _on(
         frozenset(), "Operators (objects or names) that stay in PyTorch."
     )

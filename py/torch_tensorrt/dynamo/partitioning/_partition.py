@@ -70,9 +70,10 @@ def partition(
     find = adjacency_groups if settings.use_fast_partitioner else global_groups
     groups = find(gm, verdict)
     candidates = [Unit(group, in_engine=True) for group in groups]
+    whole = len(candidates) == 1 and all(_is_epilogue(d) for d in refused)
     kept: list[list[fx.Node]] = []
     for unit in candidates:
-        reason = _too_small(unit, settings)
+        reason = _too_small(unit, settings, whole)
         if reason is None:
             kept.append(unit.nodes)
         else:
@@ -87,14 +88,17 @@ def _is_epilogue(left: UnsupportedNode) -> bool:
     return left.op == "aten.copy_.default"
 
 
-def _too_small(unit: Unit, settings: CompilationSettings) -> str | None:
+def _too_small(unit: Unit, settings: CompilationSettings, whole: bool) -> str | None:
     if not unit.computes():
         return (
             None
             if settings.require_full_compilation
             else "a block of views only: nothing to compute"
         )
-    if settings.require_full_compilation or unit.op_count() >= settings.min_block_size:
+    # Small engines cost by splitting a graph; an engine that is the whole graph splits nothing.
+    if whole or settings.require_full_compilation:
+        return None
+    if unit.op_count() >= settings.min_block_size:
         return None
     return (
         f"its block has {unit.op_count()} operator(s), fewer than min_block_size="

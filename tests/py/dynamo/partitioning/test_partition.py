@@ -75,10 +75,25 @@ def test_branches(fast):
 
 def test_whole_graph_is_one_engine_whatever_its_size():
     gm = lowered(Two(), torch.randn(4, 5))
-    full = settings(require_full_compilation=True, min_block_size=100)
-    result = partitioning.partition(gm, full, refuse())
-    assert len(result.graph.engines) == 1
-    assert result.left_in_torch == []
+    for required in (True, False):
+        full = settings(require_full_compilation=required, min_block_size=100)
+        result = partitioning.partition(gm, full, refuse())
+        assert len(result.graph.engines) == 1
+        assert result.left_in_torch == []
+    part = partitioning.partition(gm, settings(min_block_size=100), refuse("relu"))
+    assert part.graph.engines == []
+
+
+class Views(nn.Module):
+    def forward(self, x):
+        return x.permute(1, 0).unsqueeze(0)
+
+
+def test_a_graph_of_views_needs_no_engine():
+    gm = lowered(Views(), torch.randn(4, 5))
+    result = partitioning.partition(gm, settings(min_block_size=100), refuse())
+    assert result.graph.engines == []
+    assert all("views only" in left.reason for left in result.left_in_torch)
 
 
 def test_require_full_compilation_names_op_shapes_and_line():
