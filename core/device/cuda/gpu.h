@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -64,6 +65,7 @@ struct LaunchConfig {
   // Programmatic dependent launch: the kernel may start before its predecessor ends and waits with
   // griddepcontrol.wait.
   bool overlap_previous = false;
+  unsigned cluster[3] = {1, 1, 1};  // blocks of a cluster; sm_90 and later
 };
 
 struct GpuInfo {
@@ -84,6 +86,21 @@ struct GpuInfo {
 // range; the runtime reports it on the next call. Values are part of the kernels' text.
 enum class DataError : int32_t { kNone = 0, kIndexOutOfRange = 1 };
 
+// Recorded work that is launched as a whole. Must not outlive its Gpu or the memory that the
+// recorded work uses.
+class Graph {
+ public:
+  virtual ~Graph() = default;
+  virtual Status Launch(Stream stream) const = 0;
+};
+
+// What Load has done since the Gpu was opened.
+struct LoadStats {
+  int64_t compiled = 0;
+  int64_t from_cache = 0;  // cubins read from the cache on disk
+  double compile_seconds = 0;
+};
+
 class Gpu {
  public:
   // The GPU with this ordinal; the same object for every caller while anyone holds it. DeviceError
@@ -102,11 +119,30 @@ class Gpu {
 
   // Device memory, 256-byte aligned. Null-free: ResourceExhausted when there is no more.
   virtual Result<std::shared_ptr<void>> Allocate(size_t bytes) const = 0;
+  // Host memory that kernels reach at the same address (data errors), zeroed.
+  virtual Result<std::shared_ptr<void>> AllocateShared(size_t bytes) const = 0;
+  // Blocking copies.
   virtual Status CopyToDevice(void* device, const void* host, size_t bytes) const = 0;
   virtual Status CopyToHost(void* host, const void* device, size_t bytes) const = 0;
   virtual Status CopyOnDevice(void* to, const void* from, size_t bytes, Stream stream) const = 0;
   virtual Status FillBytes(void* device, int value, size_t bytes, Stream stream) const = 0;
   virtual Status Synchronize(Stream stream) const = 0;
+
+  // A point in a stream's work; for ordering streams, and with `timing` for measuring.
+  virtual Result<std::shared_ptr<void>> NewEvent(bool timing) const = 0;
+  virtual Status RecordEvent(void* event, Stream stream) const = 0;
+  // What is submitted to `stream` from now on runs after `event`.
+  virtual Status WaitEvent(Stream stream, void* event) const = 0;
+  // REQUIRES: both were made with timing, recorded, and their stream synchronised.
+  virtual Result<double> SecondsBetween(void* first, void* second) const = 0;
+
+  // Whether work submitted to `stream` is being recorded by somebody.
+  virtual Result<bool> IsCapturing(Stream stream) const = 0;
+  // Records what `submit` submits to the stream it is given, which runs nothing.
+  virtual Result<std::unique_ptr<const Graph>> Capture(
+      const std::function<Status(Stream)>& submit) const = 0;
+
+  virtual LoadStats load_stats() const = 0;
 
   // The cuBLASLt library of this process, or Unsupported with where it was looked for. An opaque
   // table declared in cublaslt.h.
