@@ -2,14 +2,11 @@
 #include "core/tactics/lists.h"
 
 namespace torch_tensorrt::core::tactics {
-namespace {
 
 Result<StepSpec> DescribeCudaReference(const TacticQuery& query) {
   return PassThrough(query, StrCat("cuda.ref.", ir::InfoOf(query.layer.kind).name),
                      LayoutNeed::kAny);
 }
-
-}  // namespace
 
 std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind) {
   static constexpr Tactic kReferenceOnly[] = {{"cuda.ref", DescribeCudaReference}};
@@ -17,12 +14,14 @@ std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind) {
   switch (kind) {
     case LayerKind::kConstant:
       return {};
+    case LayerKind::kConvolution:
+    case LayerKind::kMatrixMultiply:
+      return CudaMatrixTactics(kind);
     case LayerKind::kAdaptivePool:
     case LayerKind::kArgReduce:
     case LayerKind::kAttention:
     case LayerKind::kCast:
     case LayerKind::kConcat:
-    case LayerKind::kConvolution:
     case LayerKind::kCopy:
     case LayerKind::kDeconvolution:
     case LayerKind::kElementwise:
@@ -34,7 +33,6 @@ std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind) {
     case LayerKind::kIndex:
     case LayerKind::kIndexPut:
     case LayerKind::kIota:
-    case LayerKind::kMatrixMultiply:
     case LayerKind::kNormalization:
     case LayerKind::kPad:
     case LayerKind::kPool:

@@ -13,6 +13,10 @@ std::span<const Tactic> PointwiseTactics(ir::LayerKind kind);
 std::span<const Tactic> RowTactics(ir::LayerKind kind);
 // Every kind on NVIDIA GPUs.
 std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind);
+// Of these, convolutions, matrix products and attention.
+std::span<const Tactic> CudaMatrixTactics(ir::LayerKind kind);
+// Last entry of every list on NVIDIA GPUs.
+Result<StepSpec> DescribeCudaReference(const TacticQuery& query);
 // Last entry of every list: takes anything.
 Result<StepSpec> DescribeReference(const TacticQuery& query);
 

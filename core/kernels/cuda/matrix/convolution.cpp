@@ -1,0 +1,112 @@
+#include <memory>
+#include <utility>
+
+#include "core/kernels/cpu/gemm/geometry.h"
+#include "core/kernels/cuda/matrix/kernels.h"
+#include "core/kernels/cuda/matrix/product.h"
+
+namespace torch_tensorrt::core::kernels::cuda {
+namespace {
+
+// "cuda.convolution": channels-last, 1 or 2 spatial dims; weights [O, taps * I/g] with each row
+// padded by zeros to a multiple of 16 bytes.
+class ConvolutionKernel final : public Kernel {
+ public:
+  static Result<std::unique_ptr<const Kernel>> Create(const Attributes& attributes);
+  Result<Prepared> Prepare(const PrepareArgs& args) const override;
+  Status Run(const RunArgs& args) const override {
+    return static_cast<ProductState*>(args.state)
+        ->Run(args, result_, args.inputs[0].data, args.inputs[1].data);
+  }
+
+ private:
+  // 1x1, stride 1: every output pixel reads its own input pixel.
+  bool IsPointwise() const {
+    return params_.kernel_h == 1 && params_.kernel_w == 1 && params_.stride_h == 1 &&
+           params_.stride_w == 1 && params_.pad_top == 0 && params_.pad_left == 0 &&
+           params_.pad_bottom == 0 && params_.pad_right == 0;
+  }
+  ConvShape WindowsOf(const ConvolutionSize& size) const;
+
+  ConvolutionParams params_;
+  bool allow_tf32_ = false;
+  ResultStage result_;
+};
+
+Result<std::unique_ptr<const Kernel>> ConvolutionKernel::Create(const Attributes& attributes) {
+  auto kernel = std::make_unique<ConvolutionKernel>();
+  TRT_ASSIGN_OR_RETURN(kernel->params_, ConvolutionParams::Parse("cuda.convolution", attributes));
+  kernel->allow_tf32_ = attributes.Bool("allow_tf32");
+  TRT_ASSIGN_OR_RETURN(kernel->result_, ResultStage::Create(attributes, 2));
+  return std::unique_ptr<const Kernel>(std::move(kernel));
+}
+
+ConvShape ConvolutionKernel::WindowsOf(const ConvolutionSize& size) const {
+  const auto narrow = [](int64_t x) { return static_cast<int32_t>(x); };
+  ConvShape s;
+  s.in_h = narrow(size.in_h);
+  s.in_w = narrow(size.in_w);
+  s.in_c = narrow(params_.in_channels);
+  s.group_c = narrow(params_.in_channels / params_.groups);
+  s.kernel_h = narrow(params_.kernel_h);
+  s.kernel_w = narrow(params_.kernel_w);
+  s.stride_h = narrow(params_.stride_h);
+  s.stride_w = narrow(params_.stride_w);
+  s.dilation_h = narrow(params_.dilation_h);
+  s.dilation_w = narrow(params_.dilation_w);
+  s.pad_top = narrow(params_.pad_top);
+  s.pad_left = narrow(params_.pad_left);
+  s.out_h = narrow(size.out_h);
+  s.out_w = narrow(size.out_w);
+  return s;
+}
+
+Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
+  if (args.inputs.size() < 2 || args.outputs.size() != 1) {
+    return InvalidArgument("[cuda.convolution] got ", args.inputs.size(), " inputs and ",
+                           args.outputs.size(), " outputs");
+  }
+  const TensorView& x = args.inputs[0];
+  const TensorView& w = args.inputs[1];
+  TRT_ASSIGN_OR_RETURN(const ConvolutionSize size,
+                       SizeConvolution("cuda.convolution", params_, x, args.outputs[0]));
+  const int64_t group_k =
+      params_.kernel_h * params_.kernel_w * (params_.in_channels / params_.groups);
+  if (w.rank != 2 || w.dims[0] != params_.out_channels || w.dims[1] < group_k || !w.contiguous()) {
+    return InvalidArgument("[cuda.convolution] packed weights ", DimsText(w), " for ",
+                           params_.out_channels, " x ", group_k);
+  }
+  if (w.dtype != x.dtype) {
+    return Unsupported("[cuda.convolution] x of type ", DataTypeName(x.dtype), ", weights of type ",
+                       DataTypeName(w.dtype));
+  }
+  Product p;
+  p.dtype = x.dtype;
+  p.m = size.pixels();
+  p.n = params_.out_channels / params_.groups;
+  p.k = group_k;
+  p.batches[2] = params_.groups;
+  p.a.row = params_.in_channels;
+  p.a.batch[2] = params_.in_channels / params_.groups;
+  p.b.row = w.dims[1];
+  p.b.batch[2] = p.n * w.dims[1];
+  p.windows = !IsPointwise();
+  p.conv = WindowsOf(size);
+  p.b_constant = true;
+  p.allow_tf32 = allow_tf32_;
+  p.out_batch_columns = p.n;
+  p.out_row = params_.out_channels;
+  TRT_ASSIGN_OR_RETURN(ResultPlan result, result_.Prepare("cuda.convolution", args.inputs,
+                                                          args.outputs[0], params_.out_channels));
+  TRT_ASSIGN_OR_RETURN(auto state,
+                       ProductState::Create("cuda.convolution", args.gpu, p, std::move(result)));
+  return Prepared{std::move(state), 0};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<const Kernel>> CreateConvolution(const Attributes& attributes) {
+  return ConvolutionKernel::Create(attributes);
+}
+
+}  // namespace torch_tensorrt::core::kernels::cuda

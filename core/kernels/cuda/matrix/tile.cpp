@@ -1,0 +1,105 @@
+#include "core/kernels/cuda/matrix/tile.h"
+
+#include <algorithm>
+#include <span>
+
+namespace torch_tensorrt::core::kernels::cuda {
+namespace {
+
+constexpr size_t kReservedPerBlock = 1024;
+
+// A tile and what was measured of it on one multiprocessor.
+struct Candidate {
+  Tile tile;
+  double rate;      // multiply-adds per ns of a multiprocessor full of such blocks
+  double step_ns;   // a step along k of a lone block
+  double fixed_ns;  // start, first loads, results
+};
+
+// Measured on an H200; f16 and bf16.
+constexpr Candidate kWarpgroup[] = {
+    {{128, 256, 4, 8, 1, true, 1}, 2600, 500, 4200},
+    {{256, 128, 4, 8, 1, true, 1}, 2500, 500, 4200},
+    {{128, 128, 3, 8, 1, true, 1}, 1850, 330, 2600},
+    {{64, 256, 4, 4, 2, true, 1}, 1800, 400, 2700},
+    {{64, 128, 4, 4, 2, true, 1}, 1550, 300, 2000},
+    {{128, 64, 4, 8, 1, true, 1}, 1400, 300, 2000},
+    {{64, 64, 5, 4, 1, true, 1}, 1250, 240, 1500},
+};
+constexpr Candidate kWarp[] = {
+    {{128, 128, 4, 2, 4, false, 1}, 1250, 700, 2600},
+    {{64, 64, 4, 2, 2, false, 1}, 1000, 350, 1500},
+};
+constexpr Candidate kFloat[] = {
+    {{64, 64, 3, 2, 2, false, 1}, 180, 800, 2000},
+};
+constexpr Candidate kGathered[] = {
+    {{64, 64, 3, 2, 2, false, 1}, 200, 1500, 3000},
+};
+
+std::span<const Candidate> CandidatesFor(const device::cuda::GpuInfo& gpu, DataType dtype,
+                                         bool any_strides) {
+  if (any_strides) return kGathered;
+  if (dtype == DataType::kFloat32) return kFloat;
+  return gpu.compute_major == 9 ? std::span<const Candidate>(kWarpgroup)
+                                : std::span<const Candidate>(kWarp);
+}
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+double Nanoseconds(const device::cuda::GpuInfo& gpu, const Candidate& c, DataType dtype, int64_t m,
+                   int64_t n, int64_t k, int64_t batches) {
+  constexpr size_t kSharedPerMultiprocessor = 228 * 1024;
+  constexpr double kClusterNs = 500;
+  const Tile& tile = c.tile;
+  const int64_t blocks = CeilDiv(m, tile.m) * CeilDiv(n, tile.n) * batches * tile.split;
+  const auto resident = std::clamp<int64_t>(
+      static_cast<int64_t>(kSharedPerMultiprocessor / (tile.shared_bytes() + kReservedPerBlock)), 1,
+      2048 / tile.threads());
+  const int64_t multiprocessors = std::max(gpu.multiprocessors, 1);
+  const int64_t waves = CeilDiv(blocks, multiprocessors * resident);
+  const auto sharing = static_cast<double>(std::min(resident, CeilDiv(blocks, multiprocessors)));
+  const int64_t depth = TileDepth(dtype);
+  const auto steps = static_cast<double>(CeilDiv(CeilDiv(k, depth), tile.split));
+  const double work = static_cast<double>(tile.m) * tile.n * static_cast<double>(depth);
+  const double step = std::max(c.step_ns, work * sharing / c.rate);
+  return static_cast<double>(waves) * (steps * step + c.fixed_ns) +
+         (tile.split > 1 ? kClusterNs + 60.0 * tile.split : 0.0);
+}
+
+}  // namespace
+
+int64_t TileDepth(DataType dtype) { return 128 / static_cast<int64_t>(SizeOf(dtype)); }
+
+size_t Tile::shared_bytes() const {
+  const auto operands = static_cast<size_t>(stages) * static_cast<size_t>(m + n) * 128;
+  const auto sums = static_cast<size_t>(m) * static_cast<size_t>(n + 8) * sizeof(float);
+  return std::max(operands, sums) + 1024;
+}
+
+Tile ChooseTile(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t m, int64_t n, int64_t k,
+                int64_t batches, bool any_strides) {
+  constexpr int64_t kStepsPerSplit = 2;
+  const std::span<const Candidate> candidates = CandidatesFor(gpu, dtype, any_strides);
+  Tile best = candidates.front().tile;
+  double best_ns = -1;
+  for (const Candidate& candidate : candidates) {
+    for (const int split : {1, 2, 4, 8}) {
+      Candidate c = candidate;
+      c.tile.split = split;
+      if (c.tile.shared_bytes() > gpu.shared_per_block && gpu.shared_per_block != 0) continue;
+      if (split > 1 &&
+          (gpu.compute_major < 9 || CeilDiv(k, TileDepth(dtype)) < kStepsPerSplit * split)) {
+        continue;
+      }
+      const double ns = Nanoseconds(gpu, c, dtype, m, n, k, batches);
+      if (best_ns < 0 || ns < best_ns) {
+        best_ns = ns;
+        best = c.tile;
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace torch_tensorrt::core::kernels::cuda

@@ -1,0 +1,169 @@
+// Tactics of matrix products, convolutions and attention on NVIDIA GPUs.
+#include <cstring>
+
+#include "core/tactics/lists.h"
+
+namespace torch_tensorrt::core::tactics {
+namespace {
+
+using ir::LayerKind;
+
+bool IsMatrixType(DataType type) { return type == DataType::kFloat32 || IsHalf(type); }
+
+int64_t RoundUp(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
+
+// Constant weights as `rows` rows of k values, each padded by zeros to a multiple of 16 bytes.
+// Element (r, i) is at r * row_stride + i * column_stride of the weights.
+Result<ir::Weights> PackRows(const ir::Weights& w, int64_t rows, int64_t k, int64_t row_stride,
+                             int64_t column_stride) {
+  const auto size = static_cast<int64_t>(SizeOf(w.dtype));
+  const int64_t padded = RoundUp(k, 16 / size);
+  ir::NewWeights out = ir::AllocateWeights(w.dtype, {rows, padded});
+  auto* to = static_cast<std::byte*>(out.data);
+  const auto* from = w.as<std::byte>();
+  std::memset(to, 0, static_cast<size_t>(rows * padded * size));
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; column_stride != 1 && i < k; ++i) {
+      std::memcpy(to + (r * padded + i) * size, from + (r * row_stride + i * column_stride) * size,
+                  static_cast<size_t>(size));
+    }
+    if (column_stride == 1) {
+      std::memcpy(to + r * padded * size, from + r * row_stride * size,
+                  static_cast<size_t>(k * size));
+    }
+  }
+  return std::move(out.weights);
+}
+
+// Inputs after the first two (bias, epilogue inputs) pass through.
+void AddExtraOperands(const TacticQuery& query, StepSpec* spec) {
+  const bool has_bias = query.layer.attrs.Bool("has_bias");
+  for (size_t i = 2; i < query.layer.inputs.size(); ++i) {
+    const LayoutNeed need = has_bias && i == 2 ? LayoutNeed::kContiguous : LayoutNeed::kAny;
+    spec->operands.push_back({static_cast<int>(i), need, nullptr, ""});
+  }
+}
+
+std::string WeightsName(const TacticQuery& query) {
+  return query.network.tensor(query.layer.inputs[1]).name;
+}
+
+// a [..., K] times constant weights [K, N].
+Result<StepSpec> DescribeGemm(const TacticQuery& query) {
+  const ir::Layer& layer = query.layer;
+  const ir::Weights* b = query.network.constant(layer.inputs[1]);
+  const ir::Tensor& a = query.network.tensor(layer.inputs[0]);
+  if (b == nullptr) return Unsupported("the second operand is no constant");
+  if (b->dims.size() != 2) return Unsupported("constant operand of rank ", b->dims.size());
+  if (!IsMatrixType(b->dtype) || a.dtype != b->dtype) {
+    return Unsupported("dtypes ", DataTypeName(a.dtype), " x ", DataTypeName(b->dtype));
+  }
+  if (layer.attrs.Bool("transpose_a")) return Unsupported("first operand transposed");
+  const bool transposed = layer.attrs.Bool("transpose_b");
+  const int64_t n = transposed ? b->dims[0] : b->dims[1];
+  const int64_t k = transposed ? b->dims[1] : b->dims[0];
+  if (n == 0 || k == 0) return Unsupported("empty weights");
+  StepSpec spec{"cuda.gemm", Attributes(), {}};
+  spec.attributes.Set("n", n).Set("k", k);
+  if (layer.attrs.Bool("has_bias")) spec.attributes.Set("has_bias", true);
+  if (layer.attrs.Has("epilogue")) {
+    spec.attributes.Set("epilogue", layer.attrs.Get<ProgramText>("epilogue", {}));
+  }
+  auto pack = [w = *b, n, k, transposed] {
+    return PackRows(w, n, k, transposed ? k : 1, transposed ? 1 : n);
+  };
+  spec.operands.push_back({0, LayoutNeed::kRows, nullptr, ""});
+  spec.operands.push_back({-1, LayoutNeed::kContiguous, pack,
+                           StrCat("rows.", WeightsName(query), transposed ? ".t" : "")});
+  AddExtraOperands(query, &spec);
+  return spec;
+}
+
+Result<StepSpec> DescribeBatchedGemm(const TacticQuery& query) {
+  const ir::Tensor& a = query.network.tensor(query.layer.inputs[0]);
+  const ir::Tensor& b = query.network.tensor(query.layer.inputs[1]);
+  if (!IsMatrixType(a.dtype) || a.dtype != b.dtype) {
+    return Unsupported("dtypes ", DataTypeName(a.dtype), " x ", DataTypeName(b.dtype));
+  }
+  StepSpec spec{"cuda.batched_gemm", query.layer.attrs, {}};
+  spec.operands.push_back({0, LayoutNeed::kAny, nullptr, ""});
+  spec.operands.push_back({1, LayoutNeed::kAny, nullptr, ""});
+  AddExtraOperands(query, &spec);
+  return spec;
+}
+
+struct ConvolutionWeights {
+  const ir::Weights* weights = nullptr;
+  int64_t groups = 1;
+  int64_t in_channels = 0;
+  int64_t out_channels = 0;
+  int64_t taps = 1;
+  Dims kernel;
+};
+
+// What all convolution kernels need: channels last, constant float weights, one or two spatial
+// dims.
+Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query) {
+  const ir::Layer& layer = query.layer;
+  const ir::Tensor& x = query.network.tensor(layer.inputs[0]);
+  ConvolutionWeights c;
+  c.weights = query.network.constant(layer.inputs[1]);
+  if (!layer.attrs.Bool("channels_last")) return Unsupported("not channels last");
+  if (c.weights == nullptr) return Unsupported("weights are no constant");
+  const ir::Weights& w = *c.weights;
+  if (w.dims.size() < 3 || w.dims.size() > 4) {
+    return Unsupported(static_cast<int64_t>(w.dims.size()) - 2, " spatial dims");
+  }
+  if (!IsMatrixType(w.dtype) || x.dtype != w.dtype) {
+    return Unsupported("dtypes ", DataTypeName(x.dtype), " x ", DataTypeName(w.dtype));
+  }
+  if (NumElements(w.dims) == 0) return Unsupported("empty weights");
+  c.groups = layer.attrs.Int("groups", 1);
+  c.out_channels = w.dims.front();
+  c.in_channels = w.dims.back() * c.groups;
+  c.kernel.assign(w.dims.begin() + 1, w.dims.end() - 1);
+  c.taps = NumElements(c.kernel);
+  return c;
+}
+
+StepSpec ConvolutionSpec(const TacticQuery& query, const ConvolutionWeights& c, std::string kernel,
+                         Operand weights) {
+  StepSpec spec{std::move(kernel), query.layer.attrs, {}};
+  spec.attributes.Set("out_channels", c.out_channels)
+      .Set("in_channels", c.in_channels)
+      .Set("kernel", c.kernel)
+      .Set("b_dtype", c.weights->dtype);
+  spec.operands.push_back({0, LayoutNeed::kContiguous, nullptr, ""});
+  spec.operands.push_back(std::move(weights));
+  AddExtraOperands(query, &spec);
+  return spec;
+}
+
+Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query));
+  const int64_t k = c.taps * c.weights->dims.back();
+  auto pack = [w = *c.weights, c, k] { return PackRows(w, c.out_channels, k, k, 1); };
+  return ConvolutionSpec(query, c, "cuda.convolution",
+                         {-1, LayoutNeed::kContiguous, pack, "rows." + WeightsName(query)});
+}
+
+}  // namespace
+
+std::span<const Tactic> CudaMatrixTactics(LayerKind kind) {
+  static constexpr Tactic kConvolution[] = {{"cuda.convolution", DescribeConvolution},
+                                            {"cuda.ref", DescribeCudaReference}};
+  static constexpr Tactic kMatrixMultiply[] = {{"cuda.gemm", DescribeGemm},
+                                               {"cuda.batched_gemm", DescribeBatchedGemm},
+                                               {"cuda.ref", DescribeCudaReference}};
+  static constexpr Tactic kReferenceOnly[] = {{"cuda.ref", DescribeCudaReference}};
+  switch (kind) {
+    case LayerKind::kConvolution:
+      return kConvolution;
+    case LayerKind::kMatrixMultiply:
+      return kMatrixMultiply;
+    default:  // kinds of other lists
+      return kReferenceOnly;
+  }
+}
+
+}  // namespace torch_tensorrt::core::tactics
