@@ -2,7 +2,12 @@
 
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 namespace torch_tensorrt::core {
 namespace {
@@ -58,6 +63,21 @@ Isa BestIsa() {
 Isa CurrentIsa() {
   static const Isa current = Choose();
   return current;
+}
+
+std::string CpuModel() {
+#if defined(__x86_64__)
+  std::array<unsigned, 12> words{};
+  for (unsigned i = 0; i < 3; ++i) {
+    unsigned* out = words.data() + 4 * i;
+    if (__get_cpuid(0x80000002U + i, out, out + 1, out + 2, out + 3) == 0) return "unknown";
+  }
+  char name[sizeof(words) + 1] = {};
+  std::memcpy(name, words.data(), sizeof(words));
+  return name;
+#else
+  return "unknown";
+#endif
 }
 
 Status CheckForcedIsa() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "core/util/status.h"
@@ -20,6 +21,9 @@ Isa BestIsa();
 // The forced instruction set if there is one and the machine has it, else BestIsa(). Constant for
 // the process.
 Isa CurrentIsa();
+// The processor's own name for its model; "unknown" where it has none.
+std::string CpuModel();
+
 // InvalidArgument when TORCHTRT_FORCE_ISA holds no name, Unsupported when it names what the machine
 // lacks.
 Status CheckForcedIsa();

@@ -1,7 +1,5 @@
 #include "core/device/cuda/gpu.h"
 
-#include <chrono>
-
 #include "core/device/cuda/cublaslt.h"
 #include "core/device/cuda/gpu_impl.h"
 
@@ -98,40 +96,15 @@ Status DriverGpu::Bind() const {
   return Check(driver_.context_set(context_), "cannot use the GPU's context");
 }
 
-Result<std::vector<char>> DriverGpu::Cubin(const KernelSource& source, std::string_view key) const {
-  if (auto cubin = cache_.Get(key)) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    ++stats_.from_cache;
-    return std::move(*cubin);
-  }
-  const auto start = std::chrono::steady_clock::now();
-  TRT_ASSIGN_OR_RETURN(Compiled compiled, Compile(source, info_.arch()));
-  cache_.Put(key, compiled.cubin);
-  const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-  const std::lock_guard<std::mutex> lock(mutex_);
-  ++stats_.compiled;
-  stats_.compile_seconds += spent.count();
-  return std::move(compiled.cubin);
-}
-
 Result<CuModule> DriverGpu::Module(const KernelSource& source) const {
-  std::string key = StrCat(info_.arch(), '\0');
-  for (const std::string& option : source.options) key.append(option).push_back('\0');
-  for (const SourceHeader& header : source.headers) {
-    // A text without includes stays the same module when headers change.
-    if (source.text.find("#include") == std::string::npos) break;
-    key.append(header.name).push_back('\0');
-    key.append(header.text).push_back('\0');
-  }
-  key += source.text;
+  const std::string arch = info_.arch();
+  std::string key = CubinStore::KeyOf(source, arch);
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     auto found = modules_.find(key);
     if (found != modules_.end()) return found->second;
   }
-  const Result<int> version = NvrtcVersion();
-  const std::string disk_key = StrCat(version.ok() ? *version : 0, '\0', key);
-  TRT_ASSIGN_OR_RETURN(const std::vector<char> cubin, Cubin(source, disk_key));
+  TRT_ASSIGN_OR_RETURN(const std::vector<char> cubin, cubins_.Get(source, arch, key));
   TRT_RETURN_IF_ERROR(Bind());
   CuModule module = nullptr;
   TRT_RETURN_IF_ERROR(Check(driver_.module_load(&module, cubin.data()),
@@ -188,11 +161,6 @@ Status DriverGpu::Launch(const Function& function, const LaunchConfig& config, S
                               "too much shared memory asked for"));
   }
   return Check(driver_.launch(&launch, handle, params, nullptr), "cannot launch a kernel");
-}
-
-LoadStats DriverGpu::load_stats() const {
-  const std::lock_guard<std::mutex> lock(mutex_);
-  return stats_;
 }
 
 Result<const CublasLt*> DriverGpu::cublaslt() const {

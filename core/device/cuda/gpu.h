@@ -107,6 +107,11 @@ class Gpu {
   // with what is missing (driver, device, context).
   static Result<std::shared_ptr<const Gpu>> Open(int ordinal);
 
+  // No GPU, but what there is to know about kernels without one: it compiles them for `arch` (and
+  // fills the cubin cache), its memory is the host's, and it launches nothing. For building and
+  // checking engines on machines without a GPU.
+  static std::shared_ptr<const Gpu> CompileOnly(std::string_view arch);
+
   virtual ~Gpu() = default;
   virtual const GpuInfo& info() const = 0;
 

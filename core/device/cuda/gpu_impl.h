@@ -4,7 +4,7 @@
 #include <map>
 #include <mutex>
 
-#include "core/device/cuda/cubin_cache.h"
+#include "core/device/cuda/cubin_store.h"
 #include "core/device/cuda/driver.h"
 #include "core/device/cuda/gpu.h"
 
@@ -33,7 +33,7 @@ class DriverGpu final : public Gpu, public std::enable_shared_from_this<DriverGp
   Result<bool> IsCapturing(Stream stream) const override;
   Result<std::unique_ptr<const Graph>> Capture(
       const std::function<Status(Stream)>& submit) const override;
-  LoadStats load_stats() const override;
+  LoadStats load_stats() const override { return cubins_.stats(); }
   Result<const struct CublasLt*> cublaslt() const override;
 
   // Makes this device's context current on the calling thread.
@@ -42,22 +42,18 @@ class DriverGpu final : public Gpu, public std::enable_shared_from_this<DriverGp
   const Driver& driver() const { return driver_; }
 
  private:
-  explicit DriverGpu(const Driver& driver)
-      : driver_(driver), cache_(CubinCache::DefaultDirectory()) {}
+  explicit DriverGpu(const Driver& driver) : driver_(driver) {}
   Status Start(int ordinal);
   Status ReadInfo(int ordinal);
-  // The cubin from the disk or from NVRTC.
-  Result<std::vector<char>> Cubin(const KernelSource& source, std::string_view key) const;
   Result<CuModule> Module(const KernelSource& source) const;
 
   const Driver& driver_;
   CuDevice device_ = 0;
   CuContext context_ = nullptr;
   GpuInfo info_;
-  CubinCache cache_;
-  mutable std::mutex mutex_;  // guards the two below
+  CubinStore cubins_;
+  mutable std::mutex mutex_;  // guards modules_
   mutable std::map<std::string, CuModule, std::less<>> modules_;
-  mutable LoadStats stats_;
 };
 
 }  // namespace torch_tensorrt::core::device::cuda

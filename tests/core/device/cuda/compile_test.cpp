@@ -51,6 +51,20 @@ TEST_F(Nvrtc, RefusesAnArchitectureItDoesNotKnow) {
   EXPECT_EQ(compiled.status().code(), StatusCode::kUnsupported);
 }
 
+TEST_F(Nvrtc, LoadsKernelsForAChipThatIsNotThere) {
+  const auto gpu = Gpu::CompileOnly("sm_90a");
+  EXPECT_EQ(gpu->info().arch(), "sm_90a");
+  EXPECT_EQ(Gpu::CompileOnly("sm_80")->info().arch(), "sm_80");
+  EXPECT_TRUE(gpu->Load(Add(), "add").ok());
+  EXPECT_EQ(gpu->load_stats().compiled + gpu->load_stats().from_cache, 1);
+  const auto missing = gpu->Load(Add(), "subtract");
+  EXPECT_NE(missing.status().message().find("subtract"), std::string::npos);
+  const auto memory = gpu->Allocate(0);
+  ASSERT_TRUE(memory.ok());
+  EXPECT_EQ(LaunchWith(*gpu, Function(), LaunchConfig(), nullptr, 1).code(),
+            StatusCode::kDeviceError);
+}
+
 TEST(Library, SaysWhereItLooked) {
   const std::string_view names[] = {"libthere_is_no_such_thing.so.7"};
   const auto library = OpenLibrary("nothing", names);
