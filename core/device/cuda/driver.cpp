@@ -72,6 +72,7 @@ void BindStreams(Binder& bind, Driver* d) {
   bind("cuStreamIsCapturing", &d->stream_is_capturing);
   bind("cuStreamBeginCapture_v2", &d->capture_begin);
   bind("cuStreamEndCapture", &d->capture_end);
+  bind("cuThreadExchangeStreamCaptureMode", &d->capture_mode_exchange);
   bind("cuEventCreate", &d->event_create);
   bind("cuEventDestroy_v2", &d->event_destroy);
   bind("cuEventRecord", &d->event_record);

@@ -37,6 +37,7 @@ inline constexpr unsigned kEventDisableTiming = 2;
 inline constexpr unsigned kHostPortable = 1;
 inline constexpr unsigned kHostDeviceMapped = 2;
 inline constexpr int kCaptureThreadLocal = 1;
+inline constexpr int kCaptureRelaxed = 2;
 inline constexpr int kLaunchCluster = 4;
 inline constexpr int kLaunchOverlapPrevious = 6;
 
@@ -98,6 +99,7 @@ struct Driver {
   int (*stream_is_capturing)(CuStream, int* status);
   int (*capture_begin)(CuStream, int mode);
   int (*capture_end)(CuStream, CuGraph*);
+  int (*capture_mode_exchange)(int* mode);  // of this thread
   int (*event_create)(CuEvent*, unsigned flags);
   int (*event_destroy)(CuEvent);
   int (*event_record)(CuEvent, CuStream);

@@ -107,6 +107,7 @@ Result<CuModule> DriverGpu::Module(const KernelSource& source) const {
   TRT_ASSIGN_OR_RETURN(const std::vector<char> cubin, cubins_.Get(source, arch, key));
   TRT_RETURN_IF_ERROR(Bind());
   CuModule module = nullptr;
+  const OutsideRecording outside(driver_);
   TRT_RETURN_IF_ERROR(Check(driver_.module_load(&module, cubin.data()),
                             StrCat("cannot load kernel '", source.name, "'")));
   const std::lock_guard<std::mutex> lock(mutex_);

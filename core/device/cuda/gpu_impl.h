@@ -10,6 +10,22 @@
 
 namespace torch_tensorrt::core::device::cuda {
 
+// While it lives, this thread may allocate and load although somebody records a stream: none of
+// that is part of the recording.
+class OutsideRecording {
+ public:
+  explicit OutsideRecording(const Driver& driver) : driver_(driver) {
+    driver_.capture_mode_exchange(&mode_);
+  }
+  ~OutsideRecording() { driver_.capture_mode_exchange(&mode_); }
+  OutsideRecording(const OutsideRecording&) = delete;
+  OutsideRecording& operator=(const OutsideRecording&) = delete;
+
+ private:
+  const Driver& driver_;
+  int mode_ = kCaptureRelaxed;
+};
+
 class DriverGpu final : public Gpu, public std::enable_shared_from_this<DriverGpu> {
  public:
   static Result<std::shared_ptr<const Gpu>> Create(int ordinal);

@@ -36,6 +36,7 @@ class DriverGraph final : public Graph {
 
 Result<std::shared_ptr<void>> DriverGpu::Allocate(size_t bytes) const {
   TRT_RETURN_IF_ERROR(Bind());
+  const OutsideRecording outside(driver_);
   CuPointer address = 0;
   const size_t size = bytes == 0 ? 1 : bytes;
   TRT_RETURN_IF_ERROR(Check(driver_.memory_allocate(&address, size),
@@ -48,6 +49,7 @@ Result<std::shared_ptr<void>> DriverGpu::Allocate(size_t bytes) const {
 
 Result<std::shared_ptr<void>> DriverGpu::AllocateShared(size_t bytes) const {
   TRT_RETURN_IF_ERROR(Bind());
+  const OutsideRecording outside(driver_);
   void* host = nullptr;
   TRT_RETURN_IF_ERROR(Check(driver_.host_allocate(&host, bytes, kHostPortable | kHostDeviceMapped),
                             "cannot allocate host memory for the GPU"));
@@ -67,6 +69,7 @@ Result<std::shared_ptr<void>> DriverGpu::AllocateShared(size_t bytes) const {
 Status DriverGpu::CopyToDevice(void* device, const void* host, size_t bytes) const {
   if (bytes == 0) return Status::Ok();
   TRT_RETURN_IF_ERROR(Bind());
+  const OutsideRecording outside(driver_);
   return Check(driver_.copy_to_device(Address(device), host, bytes), "cannot copy to the GPU");
 }
 
@@ -98,6 +101,7 @@ Status DriverGpu::Synchronize(Stream stream) const {
 
 Result<std::shared_ptr<void>> DriverGpu::NewEvent(bool timing) const {
   TRT_RETURN_IF_ERROR(Bind());
+  const OutsideRecording outside(driver_);
   CuEvent event = nullptr;
   TRT_RETURN_IF_ERROR(Check(driver_.event_create(&event, timing ? 0 : kEventDisableTiming),
                             "cannot make an event"));
