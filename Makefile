@@ -18,10 +18,11 @@ SPACE := $(EMPTY) $(EMPTY)
 CORE_TARGETS = $(if $(strip $(CORE_TESTS)),--target $(addsuffix _test,$(CORE_TESTS)))
 CORE_FILTER = $(if $(strip $(CORE_TESTS)),-R '^($(subst $(SPACE),|,$(strip $(CORE_TESTS))))$$')
 CPP_FILES = $(shell git ls-files --cached --others --exclude-standard '*.h' '*.cpp')
+TIDY_DIRS := util types loop ir conversion optimizer
 PY_FILES := py tests tools examples docsrc
 
 .DEFAULT_GOAL := help
-.PHONY: help venv build quickstart test test-core test-py lint format debug tsan wheel docs bench clean
+.PHONY: help venv build quickstart test test-core test-py lint tidy format debug tsan wheel docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -73,6 +74,12 @@ lint: venv ## formatting, style, types, include graph and the other checks of to
 	@$(RUN) python tools/lint/include_dag.py
 	@$(RUN) python tools/lint/kinds.py
 	@$(RUN) python tools/lint/skips.py
+
+# Minutes of work, so not part of lint. The release build has the compile commands.
+tidy: venv ## clang-tidy on the folders of core/ that hold no vector code
+	@$(RUN) cmake --preset release $(CMAKE_ARGS) --log-level=WARNING
+	@printf '%s\n' $(wildcard $(foreach dir,$(TIDY_DIRS),core/$(dir)/*.cpp core/$(dir)/*/*.cpp)) \
+	  | $(RUN) xargs -P $(JOBS) -n 4 clang-tidy -p build/release --quiet
 
 format: venv ## rewrite our files in the project's format
 	@$(RUN) ruff format $(wildcard $(PY_FILES))

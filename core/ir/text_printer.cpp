@@ -96,13 +96,13 @@ std::string Network::ToString(int64_t inline_elements) const {
     for (size_t i = 0; i < layer.inputs.size(); ++i) {
       out += StrCat(i == 0 ? "" : ", ", TensorText(tensor(layer.inputs[i])));
     }
-    out += ")";
+    out += ')';
     std::string separator = " {";
     for (const auto& [name, value] : layer.attrs.map()) {
       out += StrCat(separator, name, "=", core::ToString(value));
       separator = ", ";
     }
-    if (!layer.attrs.empty()) out += "}";
+    if (!layer.attrs.empty()) out += '}';
     if (layer.kind == LayerKind::kConstant) out += WeightsText(layer.weights, inline_elements);
     for (size_t i = 0; i < layer.outputs.size(); ++i) {
       out += StrCat(i == 0 ? " : " : ", ", type_text(layer.outputs[i]));
@@ -111,7 +111,7 @@ std::string Network::ToString(int64_t inline_elements) const {
       out += " layer " + core::ToString(AttrValue(layer.name));
     }
     if (!layer.source.empty()) out += " at " + core::ToString(AttrValue(layer.source));
-    out += "\n";
+    out += '\n';
   }
   for (size_t i = 0; i < outputs_.size(); ++i) {
     out += StrCat("output ", core::ToString(AttrValue(output_names_[i])), " ",

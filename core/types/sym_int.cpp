@@ -133,7 +133,7 @@ SymInt DivideByConstant(const SymInt& a, const SymInt& b) {
     if (r != 0) rest[key] = Term{r, term.factors};
   }
   const bool constant_rest = rest.empty() || (rest.size() == 1 && rest.begin()->first.empty());
-  const SymInt outer = SymIntBuilder::Make(std::move(whole));
+  SymInt outer = SymIntBuilder::Make(std::move(whole));
   if (constant_rest) return outer;
   const SymInt inner = SymIntBuilder::Make(std::move(rest));
   return outer + SymIntBuilder::FromAtom(Atom{AtomKind::kFloorDiv, "", inner, b});
