@@ -28,4 +28,17 @@ def load_library() -> None:
             f"another torch than the installed {torch.__version__}, or not built: run `make "
             "build`, or reinstall the package."
         ) from error
+    _answer_torch_function()
     _fake_engine.register()
+
+
+def _answer_torch_function() -> None:
+    """Lets script objects say at once that they override no torch function.
+
+    torch asks every non-tensor argument of an operator for ``__torch_function__``. A script object
+    looks for a method of that name and raises a C++ exception when it finds none, which is half of
+    the cost of calling a small engine. The value set here is torch's own for "no override".
+    """
+    if "__torch_function__" not in vars(torch.ScriptObject):
+        disabled = torch._C._disabled_torch_function_impl
+        setattr(torch.ScriptObject, "__torch_function__", disabled)  # noqa: B010

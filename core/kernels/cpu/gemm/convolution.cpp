@@ -12,6 +12,7 @@
 #include "core/kernels/cpu/gemm/pack.h"
 #include "core/kernels/cpu/gemm/rows.h"
 #include "core/kernels/cpu/gemm/select.h"
+#include "core/kernels/cpu/gemm/winograd.h"
 #include "core/util/parallel.h"
 
 namespace torch_tensorrt::core::kernels {
@@ -133,13 +134,15 @@ struct ConvolutionState final : KernelState {
   bool pointwise = false;    // 1x1, stride 1: a plain matrix product
   bool widen = false;        // the image is converted to f32 first
   bool direct_rows = false;  // pointwise rows are read in place
-  int64_t slots = 1;         // tasks that run at a time, each with scratch of its own
+  std::optional<WinogradPlan> winograd;
+  int64_t slots = 1;  // tasks that run at a time, each with scratch of its own
   size_t bias_bytes = 0;
   size_t image_bytes = 0;
   std::vector<std::byte> zeros;  // a run outside the image
 };
 
-// "cpu.convolution": channels-last, 1 or 2 spatial dims, packed weights.
+// "cpu.convolution": channels-last, 1 or 2 spatial dims, packed weights. Attribute "algorithm":
+// "direct", "winograd" (where it can be used), or absent: by a cost model, for every set of shapes.
 class ConvolutionKernel final : public Kernel {
  public:
   static Result<std::unique_ptr<const Kernel>> Create(const Attributes& attributes);
@@ -153,11 +156,15 @@ class ConvolutionKernel final : public Kernel {
            params_.pad_bottom == 0 && params_.pad_right == 0;
   }
   ProductShape ShapeOf(const ConvolutionState& state, DataType x_dtype) const;
+  bool ChoosesWinograd(const ConvolutionState& state, DataType x_dtype) const;
+  bool RunFast(const RunArgs& args, const ConvolutionState& state, const float* bias,
+               std::byte* scratch) const;
   void RunGroup(const RunArgs& args, const ConvolutionState& state, const void* image,
                 const float* bias, int64_t group, int64_t task, std::byte* scratch) const;
 
   ConvolutionParams params_;
   ConvolutionTaps taps_;
+  std::string algorithm_;
   OutputStage output_;
 };
 
@@ -169,6 +176,7 @@ Result<std::unique_ptr<const Kernel>> ConvolutionKernel::Create(const Attributes
     return InvalidArgument("[cpu.convolution] weights of type ", DataTypeName(p.weight_dtype));
   }
   kernel->taps_ = TapsOf(p.kernel, p.dilation, p.in_channels, p.groups);
+  kernel->algorithm_ = attributes.Str("algorithm", "");
   TRT_ASSIGN_OR_RETURN(kernel->output_, OutputStage::Create(attributes, 2));
   return std::unique_ptr<const Kernel>(std::move(kernel));
 }
@@ -227,8 +235,12 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
         (static_cast<size_t>(x.numel()) * sizeof(float) + kLine - 1) / kLine * kLine;
   }
   if (!state->pointwise) state->zeros.resize(static_cast<size_t>(taps_.run) * sizeof(float));
-  const size_t scratch = state->bias_bytes + state->image_bytes +
-                         static_cast<size_t>(state->slots) * state->product.task_bytes;
+  size_t work = state->image_bytes + static_cast<size_t>(state->slots) * state->product.task_bytes;
+  if (ChoosesWinograd(*state, x.dtype)) {
+    state->winograd = PlanWinograd(params_, state->size, threads);
+    work = std::max(work, state->winograd->scratch_bytes());
+  }
+  const size_t scratch = state->bias_bytes + work;
   return Prepared{std::move(state), scratch};
 }
 
@@ -273,10 +285,35 @@ void ConvolutionKernel::RunGroup(const RunArgs& args, const ConvolutionState& st
   RunProductTask(state.product, product, task, scratch);
 }
 
+bool ConvolutionKernel::ChoosesWinograd(const ConvolutionState& state, DataType x_dtype) const {
+  return algorithm_ != "direct" && state.output.in_place &&
+         CanUseWinograd(params_, x_dtype, state.direct_rows) &&
+         (algorithm_ == "winograd" || PrefersWinograd(params_, state.size));
+}
+
+// False when a result is not finite.
+bool ConvolutionKernel::RunFast(const RunArgs& args, const ConvolutionState& state,
+                                const float* bias, std::byte* scratch) const {
+  const TensorView& out = args.outputs[0];
+  const OutputSink sink(state.output, output_.EpilogueInputs(args.inputs), out);
+  WinogradArgs fast;
+  fast.image = args.inputs[0].as<const float>();
+  fast.panels = static_cast<const float*>(args.inputs[1].data);
+  fast.bias = bias;
+  fast.out = OutputAt(state.output, out, 0, 0);
+  fast.out_stride = state.output.row_stride;
+  fast.sink = state.output.needs_sink ? &sink : nullptr;
+  fast.scratch = scratch;
+  return RunWinograd(*state.winograd, params_, state.size, fast);
+}
+
 Status ConvolutionKernel::Run(const RunArgs& args) const {
   const auto& state = *static_cast<const ConvolutionState*>(args.state);
   const float* bias = output_.Bias(args.inputs, args.scratch);
   std::byte* scratch = args.scratch + state.bias_bytes;
+  // Infinities and NaNs spread inside a Winograd tile; the direct product puts them where they
+  // belong.
+  if (state.winograd && RunFast(args, state, bias, scratch)) return Status::Ok();
   const void* image = args.inputs[0].data;
   if (state.widen) {
     Widen(args.inputs[0], reinterpret_cast<float*>(scratch));
