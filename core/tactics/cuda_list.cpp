@@ -14,12 +14,12 @@ std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind) {
   switch (kind) {
     case LayerKind::kConstant:
       return {};
+    case LayerKind::kAttention:
     case LayerKind::kConvolution:
     case LayerKind::kMatrixMultiply:
       return CudaMatrixTactics(kind);
     case LayerKind::kAdaptivePool:
     case LayerKind::kArgReduce:
-    case LayerKind::kAttention:
     case LayerKind::kCast:
     case LayerKind::kConcat:
     case LayerKind::kCopy:

@@ -147,16 +147,56 @@ Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
                          {-1, LayoutNeed::kContiguous, pack, "rows." + WeightsName(query)});
 }
 
+// One filter per channel; weights [O, taps, 1] become [taps, O].
+Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query));
+  if (c.groups == 1 || c.groups != c.in_channels || c.out_channels != c.in_channels) {
+    return Unsupported("not depthwise: ", c.groups, " groups, ", c.in_channels, " -> ",
+                       c.out_channels, " channels");
+  }
+  const Dims dilation = query.layer.attrs.Ints("dilation");
+  const Dims stride = query.layer.attrs.Ints("stride");
+  if (c.taps > 128 || dilation.empty() || (c.kernel.back() - 1) * dilation.back() > 32 ||
+      stride.empty() || stride.back() > 8) {
+    return Unsupported("a window of ", c.taps, " taps, or its stride or dilation");
+  }
+  auto pack = [w = *c.weights, c]() -> Result<ir::Weights> {
+    ir::NewWeights out = ir::AllocateWeights(w.dtype, {c.taps, c.out_channels});
+    const size_t size = SizeOf(w.dtype);
+    for (int64_t i = 0; i < c.taps * c.out_channels; ++i) {
+      const int64_t from = i % c.out_channels * c.taps + i / c.out_channels;
+      std::memcpy(static_cast<std::byte*>(out.data) + static_cast<size_t>(i) * size,
+                  w.as<std::byte>() + static_cast<size_t>(from) * size, size);
+    }
+    return std::move(out.weights);
+  };
+  return ConvolutionSpec(query, c, "cuda.depthwise_convolution",
+                         {-1, LayoutNeed::kContiguous, pack, "taps." + WeightsName(query)});
+}
+
+Result<StepSpec> DescribeAttention(const TacticQuery& query) {
+  const ir::Tensor& q = query.network.tensor(query.layer.inputs[0]);
+  if (!IsHalf(q.dtype)) return Unsupported("dtype ", DataTypeName(q.dtype));
+  StepSpec spec = PassThrough(query, "cuda.attention", LayoutNeed::kInnerUnit);
+  if (spec.operands.size() > 3) spec.operands[3].need = LayoutNeed::kAny;
+  return spec;
+}
+
 }  // namespace
 
 std::span<const Tactic> CudaMatrixTactics(LayerKind kind) {
-  static constexpr Tactic kConvolution[] = {{"cuda.convolution", DescribeConvolution},
+  static constexpr Tactic kAttention[] = {{"cuda.attention", DescribeAttention},
+                                          {"cuda.ref", DescribeCudaReference}};
+  static constexpr Tactic kConvolution[] = {{"cuda.depthwise_convolution", DescribeDepthwise},
+                                            {"cuda.convolution", DescribeConvolution},
                                             {"cuda.ref", DescribeCudaReference}};
   static constexpr Tactic kMatrixMultiply[] = {{"cuda.gemm", DescribeGemm},
                                                {"cuda.batched_gemm", DescribeBatchedGemm},
                                                {"cuda.ref", DescribeCudaReference}};
   static constexpr Tactic kReferenceOnly[] = {{"cuda.ref", DescribeCudaReference}};
   switch (kind) {
+    case LayerKind::kAttention:
+      return kAttention;
     case LayerKind::kConvolution:
       return kConvolution;
     case LayerKind::kMatrixMultiply:

@@ -15,7 +15,7 @@ class ConvolutionKernel final : public Kernel {
   static Result<std::unique_ptr<const Kernel>> Create(const Attributes& attributes);
   Result<Prepared> Prepare(const PrepareArgs& args) const override;
   Status Run(const RunArgs& args) const override {
-    return static_cast<ProductState*>(args.state)
+    return static_cast<MatrixState*>(args.state)
         ->Run(args, result_, args.inputs[0].data, args.inputs[1].data);
   }
 

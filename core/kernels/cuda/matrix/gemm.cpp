@@ -1,6 +1,7 @@
 #include <memory>
 #include <utility>
 
+#include "core/kernels/cuda/matrix/gemv.h"
 #include "core/kernels/cuda/matrix/kernels.h"
 #include "core/kernels/cuda/matrix/product.h"
 
@@ -34,7 +35,7 @@ class GemmKernel final : public Kernel {
   static Result<std::unique_ptr<const Kernel>> Create(const Attributes& attributes);
   Result<Prepared> Prepare(const PrepareArgs& args) const override;
   Status Run(const RunArgs& args) const override {
-    return static_cast<ProductState*>(args.state)
+    return static_cast<MatrixState*>(args.state)
         ->Run(args, result_, args.inputs[0].data, args.inputs[1].data);
   }
 
@@ -87,8 +88,12 @@ Result<Prepared> GemmKernel::Prepare(const PrepareArgs& args) const {
   p.allow_tf32 = allow_tf32_;
   p.out_row = n_;
   TRT_ASSIGN_OR_RETURN(ResultPlan result, result_.Prepare("cuda.gemm", args.inputs, out, n_));
-  TRT_ASSIGN_OR_RETURN(auto state,
-                       ProductState::Create("cuda.gemm", args.gpu, p, std::move(result)));
+  std::unique_ptr<MatrixState> state;
+  if (GemvState::Takes(p)) {
+    TRT_ASSIGN_OR_RETURN(state, GemvState::Create("cuda.gemm", args.gpu, p, std::move(result)));
+  } else {
+    TRT_ASSIGN_OR_RETURN(state, ProductState::Create("cuda.gemm", args.gpu, p, std::move(result)));
+  }
   return Prepared{std::move(state), 0};
 }
 
@@ -98,7 +103,7 @@ class BatchedGemmKernel final : public Kernel {
   static Result<std::unique_ptr<const Kernel>> Create(const Attributes& attributes);
   Result<Prepared> Prepare(const PrepareArgs& args) const override;
   Status Run(const RunArgs& args) const override {
-    return static_cast<ProductState*>(args.state)
+    return static_cast<MatrixState*>(args.state)
         ->Run(args, result_, args.inputs[0].data, args.inputs[1].data);
   }
 

@@ -6,7 +6,9 @@
 namespace torch_tensorrt::core::kernels {
 
 std::span<const KernelEntry> CudaMatrixKernels() {
-  static constexpr KernelEntry kTable[] = {{"cuda.gemm", cuda::CreateGemm},
+  static constexpr KernelEntry kTable[] = {{"cuda.attention", cuda::CreateAttention},
+                                           {"cuda.depthwise_convolution", cuda::CreateDepthwise},
+                                           {"cuda.gemm", cuda::CreateGemm},
                                            {"cuda.batched_gemm", cuda::CreateBatchedGemm},
                                            {"cuda.convolution", cuda::CreateConvolution}};
   return kTable;

@@ -46,8 +46,6 @@ int OperandWidth(DataType dtype, const ProductOperand& x, int64_t k) {
   return width;
 }
 
-bool IsAligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
-
 Status Check(std::string_view tag, const Product& p) {
   const int64_t rows = p.batch_count() * p.out_batch_rows + p.m;
   for (const int64_t size : {p.m, p.n, p.k, p.batch_count(), rows}) {
@@ -57,13 +55,6 @@ Status Check(std::string_view tag, const Product& p) {
     return Unsupported("[", tag, "] an image of more than 2^30 values");
   }
   return Status::Ok();
-}
-
-std::string Define(std::string_view name, std::string_view value) {
-  return StrCat("#define ", name, " ", value, "\n");
-}
-std::string Define(std::string_view name, int64_t value) {
-  return StrCat("#define ", name, " ", value, "\n");
 }
 
 std::string SourceOf(const Product& p, const Tile& tile, int a_width, int b_width,
@@ -83,6 +74,13 @@ std::string SourceOf(const Product& p, const Tile& tile, int a_width, int b_widt
 }
 
 }  // namespace
+
+std::string Define(std::string_view name, std::string_view value) {
+  return StrCat("#define ", name, " ", value, "\n");
+}
+std::string Define(std::string_view name, int64_t value) {
+  return StrCat("#define ", name, " ", value, "\n");
+}
 
 Result<std::unique_ptr<ProductState>> ProductState::Create(std::string_view tag, const Gpu* gpu,
                                                            const Product& product,

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "core/device/cuda/gpu.h"
@@ -45,13 +46,19 @@ struct Product {
 };
 
 // A product ready to launch. Used by one thread at a time.
-class ProductState final : public KernelState {
+class MatrixState : public KernelState {
+ public:
+  virtual Status Run(const RunArgs& args, const ResultStage& stage, const void* a,
+                     const void* b) = 0;
+};
+
+class ProductState final : public MatrixState {
  public:
   // With gpu == nullptr only checks. Unsupported for sizes beyond 32 bits.
   static Result<std::unique_ptr<ProductState>> Create(std::string_view tag,
                                                       const device::cuda::Gpu* gpu,
                                                       const Product& product, ResultPlan result);
-  Status Run(const RunArgs& args, const ResultStage& stage, const void* a, const void* b);
+  Status Run(const RunArgs& args, const ResultStage& stage, const void* a, const void* b) override;
 
  private:
   struct Variant {
@@ -67,5 +74,12 @@ class ProductState final : public KernelState {
   std::optional<Variant> aligned_;
   std::optional<Variant> any_;  // loaded when data at odd addresses is first met
 };
+
+// Does `p` start at a multiple of 16 bytes?
+inline bool IsAligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
+
+// "#define NAME value\n"
+std::string Define(std::string_view name, std::string_view value);
+std::string Define(std::string_view name, int64_t value);
 
 }  // namespace torch_tensorrt::core::kernels::cuda

@@ -22,16 +22,16 @@ constexpr Candidate kWarpgroup[] = {
     {{256, 128, 4, 8, 1, true, 1}, 2500, 500, 4200},
     {{128, 128, 3, 8, 1, true, 1}, 1850, 330, 2600},
     {{64, 256, 4, 4, 2, true, 1}, 1800, 400, 2700},
-    {{64, 128, 4, 4, 2, true, 1}, 1550, 300, 2000},
-    {{128, 64, 4, 8, 1, true, 1}, 1400, 300, 2000},
-    {{64, 64, 5, 4, 1, true, 1}, 1250, 240, 1500},
+    {{64, 128, 4, 4, 2, true, 1}, 1550, 190, 2000},
+    {{128, 64, 4, 8, 1, true, 1}, 1400, 190, 2000},
+    {{64, 64, 5, 4, 1, true, 1}, 1250, 130, 1500},
 };
 constexpr Candidate kWarp[] = {
     {{128, 128, 4, 2, 4, false, 1}, 1250, 700, 2600},
     {{64, 64, 4, 2, 2, false, 1}, 1000, 350, 1500},
 };
 constexpr Candidate kFloat[] = {
-    {{64, 64, 3, 2, 2, false, 1}, 180, 800, 2000},
+    {{64, 64, 3, 2, 2, false, 1}, 150, 800, 2000},
 };
 constexpr Candidate kGathered[] = {
     {{64, 64, 3, 2, 2, false, 1}, 200, 1500, 3000},
@@ -47,23 +47,49 @@ std::span<const Candidate> CandidatesFor(const device::cuda::GpuInfo& gpu, DataT
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+constexpr size_t kSharedPerMultiprocessor = 228 * 1024;
+
+int64_t Blocks(const Tile& tile, int64_t m, int64_t n, int64_t batches) {
+  return CeilDiv(m, tile.m) * CeilDiv(n, tile.n) * batches * tile.split;
+}
+
+int64_t Steps(const Tile& tile, DataType dtype, int64_t k) {
+  return CeilDiv(CeilDiv(k, TileDepth(dtype)), tile.split);
+}
+
+// As many stages as fit when the blocks are spread over all multiprocessors, and no more than the
+// steps along k can use.
+int FitStages(const device::cuda::GpuInfo& gpu, const Tile& tile, int64_t blocks, int64_t steps) {
+  constexpr int kMost = 10;
+  const int64_t sharing = CeilDiv(blocks, std::max(gpu.multiprocessors, 1));
+  const int least = tile.wgmma ? 3 : 2;
+  int stages = tile.stages;
+  Tile more = tile;
+  while (sharing <= 2 && more.stages <= kMost && more.shared_bytes() <= gpu.shared_per_block &&
+         (more.shared_bytes() + kReservedPerBlock) * static_cast<size_t>(sharing) <=
+             kSharedPerMultiprocessor) {
+    stages = more.stages++;
+  }
+  return static_cast<int>(std::max<int64_t>(least, std::min<int64_t>(stages, steps + least - 1)));
+}
+
 double Nanoseconds(const device::cuda::GpuInfo& gpu, const Candidate& c, DataType dtype, int64_t m,
                    int64_t n, int64_t k, int64_t batches) {
-  constexpr size_t kSharedPerMultiprocessor = 228 * 1024;
   constexpr double kClusterNs = 500;
+  constexpr double kLoadNs = 800;  // from asking for an operand tile to having it
   const Tile& tile = c.tile;
-  const int64_t blocks = CeilDiv(m, tile.m) * CeilDiv(n, tile.n) * batches * tile.split;
+  const int64_t blocks = Blocks(tile, m, n, batches);
   const auto resident = std::clamp<int64_t>(
       static_cast<int64_t>(kSharedPerMultiprocessor / (tile.shared_bytes() + kReservedPerBlock)), 1,
       2048 / tile.threads());
   const int64_t multiprocessors = std::max(gpu.multiprocessors, 1);
   const int64_t waves = CeilDiv(blocks, multiprocessors * resident);
   const auto sharing = static_cast<double>(std::min(resident, CeilDiv(blocks, multiprocessors)));
-  const int64_t depth = TileDepth(dtype);
-  const auto steps = static_cast<double>(CeilDiv(CeilDiv(k, depth), tile.split));
-  const double work = static_cast<double>(tile.m) * tile.n * static_cast<double>(depth);
-  const double step = std::max(c.step_ns, work * sharing / c.rate);
-  return static_cast<double>(waves) * (steps * step + c.fixed_ns) +
+  const double work = static_cast<double>(tile.m) * tile.n * static_cast<double>(TileDepth(dtype));
+  const double waiting = kLoadNs / std::max(tile.stages - (tile.wgmma ? 2 : 1), 1);
+  const double step = std::max({c.step_ns, waiting, work * sharing / c.rate});
+  return static_cast<double>(waves) *
+             (static_cast<double>(Steps(tile, dtype, k)) * step + c.fixed_ns) +
          (tile.split > 1 ? kClusterNs + 60.0 * tile.split : 0.0);
 }
 
@@ -87,6 +113,8 @@ Tile ChooseTile(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t m, int
     for (const int split : {1, 2, 4, 8}) {
       Candidate c = candidate;
       c.tile.split = split;
+      c.tile.stages =
+          FitStages(gpu, c.tile, Blocks(c.tile, m, n, batches), Steps(c.tile, dtype, k));
       if (c.tile.shared_bytes() > gpu.shared_per_block && gpu.shared_per_block != 0) continue;
       if (split > 1 &&
           (gpu.compute_major < 9 || CeilDiv(k, TileDepth(dtype)) < kStepsPerSplit * split)) {

@@ -335,42 +335,73 @@ TRT_DEVICE void Collect(const float* staged, int row, int column, float (&v)[8])
 #endif
 }
 
-#ifdef TRT_BIAS
-TRT_DEVICE void AddBias(const Params& p, i64 column, int count, float (&v)[8]) {
-  const TRT_BIAS* bias = static_cast<const TRT_BIAS*>(p.bias) + column;
-  Pack<TRT_BIAS, 8> values;
-  values.Load(bias, count, p.vector != 0);
-#pragma unroll
-  for (int e = 0; e < 8; ++e) v[e] += values.Get(e);
-}
-#endif
+// A thread finishes the same eight columns of several rows.
+constexpr int kVectors = TILE_N / 8;
+constexpr int kRowsOfBlock = TILE_M / SPLIT;
+static_assert(kThreads % kVectors == 0, "a thread keeps its columns");
+constexpr int kRowStep = kThreads / kVectors;
 
-// Writes the block's share of the tile.
-TRT_DEVICE void Finish(const Params& p, const TrtEpilogueArgs& e, const Place& at,
-                       const float* staged, int rank) {
-  constexpr int kRows = TILE_M / SPLIT, kVectors = TILE_N / 8;
-#pragma unroll 2
-  for (int i = static_cast<int>(threadIdx.x); i < kRows * kVectors; i += kThreads) {
-    const int r = rank * kRows + i / kVectors, c = i % kVectors * 8;
-    const int left = p.n - at.column - c;
-    if (at.row + r >= p.m || left <= 0) continue;
-    float v[8];
-    Collect(staged, r, c, v);
-    const i64 row = static_cast<i64>(at.batch) * p.out_batch_rows + at.row + r;
-    const i64 column = static_cast<i64>(at.batch) * p.out_batch_columns + at.column + c;
+struct Bias {
 #ifdef TRT_BIAS
-    AddBias(p, column, left, v);
-#endif
-    trt_out* out = p.out + row * p.out_row + column;
-    if (p.vector) {
-      Pack<trt_out, 8> result;
-      trt_epilogue(v, e, row, column, result.v);
-      result.StoreAligned(out);
-    } else {
+  Pack<TRT_BIAS, 8> values;
+  TRT_DEVICE void Load(const Params& p, i64 column, int count) {
+    values.Load(static_cast<const TRT_BIAS*>(p.bias) + column, count, p.vector != 0);
+  }
+  TRT_DEVICE void AddTo(float (&v)[8]) const {
 #pragma unroll
-      for (int k = 0; k < 8; ++k) {
-        if (k < left) out[k] = trt_epilogue(v[k], e, row, column + k);
+    for (int e = 0; e < 8; ++e) v[e] += values.Get(e);
+  }
+#else
+  TRT_DEVICE void Load(const Params&, i64, int) {}
+  TRT_DEVICE void AddTo(float (&)[8]) const {}
+#endif
+};
+
+// Writes rows `r0`, `r0` + kRowStep ... of the tile, whole vectors: several rows' inputs are read
+// before the first result is written. Rows beyond the last repeat it and are not written.
+TRT_DEVICE void FinishVectors(const Params& p, const TrtEpilogueArgs& e, const Place& at,
+                              const float* staged, const Bias& bias, int first, int column) {
+  constexpr int kCount = kRowsOfBlock / kRowStep > 0 ? kRowsOfBlock / kRowStep : 1;
+  constexpr int kBatch = kCount % 4 == 0 ? 4 : kCount % 2 == 0 ? 2 : 1;
+  const i64 row0 = static_cast<i64>(at.batch) * p.out_batch_rows + at.row;
+  const i64 out_column = static_cast<i64>(at.batch) * p.out_batch_columns + at.column + column;
+  const int r0 = first + static_cast<int>(threadIdx.x) / kVectors, last = p.m - 1 - at.row;
+#pragma unroll 1
+  for (int i = 0; i < kCount; i += kBatch) {
+    Pack<trt_out, 8> results[kBatch];
+#pragma unroll
+    for (int u = 0; u < kBatch; ++u) {
+      const int r = min(r0 + (i + u) * kRowStep, last);
+      float v[8];
+      Collect(staged, r, column, v);
+      bias.AddTo(v);
+      trt_epilogue(v, e, row0 + r, out_column, results[u].v);
+    }
+#pragma unroll
+    for (int u = 0; u < kBatch; ++u) {
+      const int r = r0 + (i + u) * kRowStep;
+      if (r <= last && r < first + kRowsOfBlock) {
+        results[u].StoreAligned(p.out + (row0 + r) * p.out_row + out_column);
       }
+    }
+  }
+}
+
+// The same for rows of any alignment and length.
+TRT_DEVICE void FinishElements(const Params& p, const TrtEpilogueArgs& e, const Place& at,
+                               const float* staged, const Bias& bias, int first, int column) {
+  const i64 row0 = static_cast<i64>(at.batch) * p.out_batch_rows + at.row;
+  const i64 out_column = static_cast<i64>(at.batch) * p.out_batch_columns + at.column + column;
+  const int end = min(first + kRowsOfBlock, p.m - at.row), left = p.n - at.column - column;
+#pragma unroll 1
+  for (int r = first + static_cast<int>(threadIdx.x) / kVectors; r < end; r += kRowStep) {
+    float v[8];
+    Collect(staged, r, column, v);
+    bias.AddTo(v);
+    trt_out* out = p.out + (row0 + r) * p.out_row + out_column;
+#pragma unroll
+    for (int k = 0; k < 8; ++k) {
+      if (k < left) out[k] = trt_epilogue(v[k], e, row0 + r, out_column + k);
     }
   }
 }
@@ -395,6 +426,13 @@ trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueAr
 #endif
   ReleaseNext();
   MainLoop(p, loader, acc, SharedAddress(memory), tiles);
+  const int column = static_cast<int>(threadIdx.x) % kVectors * 8;
+  const bool exists = at.column + column < p.n;
+  Bias bias;
+  if (exists) {
+    bias.Load(p, static_cast<i64>(at.batch) * p.out_batch_columns + at.column + column,
+              p.n - at.column - column);
+  }
   float* staged = reinterpret_cast<float*>(memory);
   __syncthreads();
   Stage(acc, staged);
@@ -403,7 +441,11 @@ trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueAr
 #else
   __syncthreads();
 #endif
-  Finish(p, e, at, staged, rank);
+  if (exists && p.vector) {
+    FinishVectors(p, e, at, staged, bias, rank * kRowsOfBlock, column);
+  } else if (exists) {
+    FinishElements(p, e, at, staged, bias, rank * kRowsOfBlock, column);
+  }
 #if SPLIT > 1
   ClusterSync();
 #endif

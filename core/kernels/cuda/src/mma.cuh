@@ -50,6 +50,17 @@ TRT_DEVICE void StoreShared(u32 to, const u32 (&v)[4]) {
                : "memory");
 }
 
+// Values that are read once: 16 bytes, past the L1 cache. v is aligned to 16 bytes.
+template <typename T, int kCount>
+TRT_DEVICE void LoadStreaming(T (&v)[kCount], const T* from) {
+  static_assert(sizeof(T) * kCount == 16, "one access");
+  uint4 x;
+  asm volatile("ld.global.nc.L1::no_allocate.v4.u32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(x.x), "=r"(x.y), "=r"(x.z), "=r"(x.w)
+               : "l"(from));
+  *reinterpret_cast<uint4*>(v) = x;
+}
+
 // --- warp products ------------------------------------------------------------------------------
 // Four 8x16-byte matrices; lane l gives the address of row l % 8 of matrix l / 8.
 TRT_DEVICE void LoadMatrix(u32 (&r)[4], u32 from) {
