@@ -35,6 +35,20 @@ Result<ir::Weights> PackRows(const ir::Weights& w, int64_t rows, int64_t k, int6
   return std::move(out.weights);
 }
 
+// Dense rows of k values as rows of `padded`, with zeros after each.
+Result<ir::Weights> PadRows(const ir::Weights& w, int64_t rows, int64_t k, int64_t padded) {
+  const size_t size = SizeOf(w.dtype);
+  ir::NewWeights out = ir::AllocateWeights(w.dtype, {rows, padded});
+  auto* to = static_cast<std::byte*>(out.data);
+  const auto from_bytes = static_cast<size_t>(k) * size;
+  const auto to_bytes = static_cast<size_t>(padded) * size;
+  std::memset(to, 0, static_cast<size_t>(rows) * to_bytes);
+  for (size_t r = 0; r < static_cast<size_t>(rows); ++r) {
+    std::memcpy(to + r * to_bytes, w.as<std::byte>() + r * from_bytes, from_bytes);
+  }
+  return std::move(out.weights);
+}
+
 // Inputs after the first two (bias, epilogue inputs) pass through.
 void AddExtraOperands(const TacticQuery& query, StepSpec* spec) {
   const bool has_bias = query.layer.attrs.Bool("has_bias");
@@ -139,12 +153,29 @@ StepSpec ConvolutionSpec(const TacticQuery& query, const ConvolutionWeights& c, 
   return spec;
 }
 
+// Few channels are padded to 4 or 8, tap by tap, so that wide copies can read them.
+int64_t PaddedChannels(const ConvolutionWeights& c) {
+  if (c.groups != 1 || c.in_channels >= 8 || c.in_channels == 4) return c.in_channels;
+  return c.in_channels < 4 ? 4 : 8;
+}
+
 Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query));
-  const int64_t k = c.taps * c.weights->dims.back();
-  auto pack = [w = *c.weights, c, k] { return PackRows(w, c.out_channels, k, k, 1); };
-  return ConvolutionSpec(query, c, "cuda.convolution",
-                         {-1, LayoutNeed::kContiguous, pack, "rows." + WeightsName(query)});
+  const int64_t channels = c.weights->dims.back();
+  const int64_t padded = c.groups == 1 ? PaddedChannels(c) : channels;
+  auto pack = [w = *c.weights, c, channels, padded]() -> Result<ir::Weights> {
+    if (padded == channels) {
+      return PackRows(w, c.out_channels, c.taps * channels, c.taps * channels, 1);
+    }
+    TRT_ASSIGN_OR_RETURN(const ir::Weights taps,
+                         PadRows(w, c.out_channels * c.taps, channels, padded));
+    return PackRows(taps, c.out_channels, c.taps * padded, c.taps * padded, 1);
+  };
+  StepSpec spec =
+      ConvolutionSpec(query, c, "cuda.convolution",
+                      {-1, LayoutNeed::kContiguous, pack, "rows." + WeightsName(query)});
+  if (padded != channels) spec.attributes.Set("padded_channels", padded);
+  return spec;
 }
 
 // One filter per channel; weights [O, taps, 1] become [taps, O].
