@@ -3,11 +3,30 @@
 #include <algorithm>
 
 namespace torch_tensorrt::core::engine {
+namespace {
 
-Result<std::shared_ptr<const Engine>> Engine::Create(Plan plan) {
+constexpr size_t kDeviceAlignment = 256;
+
+}  // namespace
+
+Result<std::shared_ptr<const Engine>> Engine::Create(Plan plan,
+                                                     std::shared_ptr<const device::cuda::Gpu> gpu) {
   TRT_RETURN_IF_ERROR(VerifyPlan(plan));
+  if (gpu != nullptr && plan.target != Target::kCuda) {
+    return InvalidArgument("[engine] '", plan.name, "' was built for the ", TargetName(plan.target),
+                           ", not for a GPU");
+  }
   auto engine = std::shared_ptr<Engine>(new Engine());
-  for (const PlanStep& step : plan.steps) {
+  engine->plan_ = std::move(plan);
+  engine->gpu_ = std::move(gpu);
+  TRT_RETURN_IF_ERROR(engine->CreateKernels());
+  engine->FindLifetimes();
+  if (engine->gpu_ != nullptr) TRT_RETURN_IF_ERROR(engine->UploadConstants());
+  return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+Status Engine::CreateKernels() {
+  for (const PlanStep& step : plan_.steps) {
     const kernels::KernelEntry* entry = kernels::FindKernel(step.kernel);
     if (entry == nullptr) {
       return Unsupported("[engine] this build has no kernel '", step.kernel, "' for layer '",
@@ -18,25 +37,44 @@ Result<std::shared_ptr<const Engine>> Engine::Create(Plan plan) {
       return Status(kernel.status().code(),
                     StrCat("[engine] layer '", step.name, "': ", kernel.status().message()));
     }
-    engine->kernels_.push_back(std::move(kernel).value());
+    kernels_.push_back(std::move(kernel).value());
   }
-  engine->last_use_.assign(plan.tensors.size(), -1);
-  engine->first_def_.assign(plan.tensors.size(), -1);
+  return Status::Ok();
+}
+
+void Engine::FindLifetimes() {
+  last_use_.assign(plan_.tensors.size(), -1);
+  first_def_.assign(plan_.tensors.size(), -1);
   auto storage = [&](int32_t t) {
-    const PlanTensor& tensor = plan.tensors[static_cast<size_t>(t)];
+    const PlanTensor& tensor = plan_.tensors[static_cast<size_t>(t)];
     return static_cast<size_t>(tensor.location == Location::kView ? tensor.index : t);
   };
-  for (size_t s = 0; s < plan.steps.size(); ++s) {
+  for (size_t s = 0; s < plan_.steps.size(); ++s) {
     const auto step = static_cast<int32_t>(s);
-    for (int32_t t : plan.steps[s].inputs) engine->last_use_[storage(t)] = step;
-    for (int32_t t : plan.steps[s].outputs) {
-      engine->first_def_[static_cast<size_t>(t)] = step;
-      engine->last_use_[static_cast<size_t>(t)] =
-          std::max(engine->last_use_[static_cast<size_t>(t)], step);
+    for (int32_t t : plan_.steps[s].inputs) last_use_[storage(t)] = step;
+    for (int32_t t : plan_.steps[s].outputs) {
+      const auto i = static_cast<size_t>(t);
+      first_def_[i] = step;
+      last_use_[i] = std::max(last_use_[i], step);
     }
   }
-  engine->plan_ = std::move(plan);
-  return std::shared_ptr<const Engine>(std::move(engine));
+}
+
+Status Engine::UploadConstants() {
+  std::vector<size_t> offsets;
+  size_t bytes = 0;
+  for (const PlanConstant& constant : plan_.constants) {
+    offsets.push_back(bytes);
+    bytes += (constant.bytes() + kDeviceAlignment - 1) / kDeviceAlignment * kDeviceAlignment;
+  }
+  TRT_ASSIGN_OR_RETURN(device_memory_, gpu_->Allocate(bytes));
+  for (size_t i = 0; i < offsets.size(); ++i) {
+    std::byte* to = static_cast<std::byte*>(device_memory_.get()) + offsets[i];
+    const PlanConstant& constant = plan_.constants[i];
+    TRT_RETURN_IF_ERROR(gpu_->CopyToDevice(to, constant.data.get(), constant.bytes()));
+    device_constants_.push_back(to);
+  }
+  return Status::Ok();
 }
 
 }  // namespace torch_tensorrt::core::engine

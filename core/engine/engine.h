@@ -1,11 +1,12 @@
 // Engine: a verified plan with its kernels created; what an ExecutionContext runs. Immutable and
-// shared by any number of threads.
+// shared by any number of threads. An engine for GPUs holds its constants on one of them.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "core/device/cuda/gpu.h"
 #include "core/engine/plan.h"
 #include "core/kernels/kernel.h"
 
@@ -14,10 +15,18 @@ namespace torch_tensorrt::core::engine {
 class Engine {
  public:
   // Verifies the plan and creates every step's kernel. DataLoss when the plan breaks a rule,
-  // Unsupported when this build has no such kernel.
-  static Result<std::shared_ptr<const Engine>> Create(Plan plan);
+  // Unsupported when this build has no such kernel. A plan for GPUs without a `gpu` makes an engine
+  // that can be looked at and saved, not run. The plan's constants are copied to the GPU here.
+  static Result<std::shared_ptr<const Engine>> Create(
+      Plan plan, std::shared_ptr<const device::cuda::Gpu> gpu = nullptr);
 
   const Plan& plan() const { return plan_; }
+  // Null for the CPU.
+  const std::shared_ptr<const device::cuda::Gpu>& gpu() const { return gpu_; }
+  // Where steps read a constant: device memory when there is a GPU.
+  const void* constant_data(size_t index) const {
+    return device_constants_.empty() ? plan_.constants[index].data.get() : device_constants_[index];
+  }
   const std::vector<std::unique_ptr<const kernels::Kernel>>& kernels() const { return kernels_; }
   // For each tensor, the last step that reads its storage (views count for their base); -1 if none.
   const std::vector<int32_t>& last_use() const { return last_use_; }
@@ -26,7 +35,14 @@ class Engine {
 
  private:
   Engine() = default;
+  Status CreateKernels();
+  void FindLifetimes();
+  Status UploadConstants();
+
   Plan plan_;
+  std::shared_ptr<const device::cuda::Gpu> gpu_;
+  std::shared_ptr<void> device_memory_;        // of all constants
+  std::vector<const void*> device_constants_;  // into it
   std::vector<std::unique_ptr<const kernels::Kernel>> kernels_;
   std::vector<int32_t> last_use_;
   std::vector<int32_t> first_def_;

@@ -1,5 +1,6 @@
 #include "core/execution/execution_context.h"
 
+#include "core/execution/cuda_run.h"
 #include "core/execution/shape_state.h"
 #include "core/util/aligned_memory.h"
 
@@ -18,8 +19,6 @@ std::string ShapeKey(std::span<const TensorView> inputs) {
 }
 
 }  // namespace
-
-void ExecutionContext::AlignedFree::operator()(std::byte* p) const { FreeAligned(p); }
 
 ExecutionContext::ExecutionContext(std::shared_ptr<const engine::Engine> engine,
                                    size_t shape_capacity)
@@ -47,30 +46,39 @@ MemoryStats ExecutionContext::memory() const {
   return {current_->arena_bytes, current_->lower_bound};
 }
 
+GraphStats ExecutionContext::graphs() const {
+  if (current_ == nullptr || current_->graphs == nullptr) return {};
+  const GraphCache::Counters& counters = current_->graphs->counters();
+  return {counters.direct, counters.recorded, counters.launched + counters.staged};
+}
+
+bool ExecutionContext::recorded() const { return cuda_ != nullptr && cuda_->recorded(); }
+
 Status ExecutionContext::ReserveArena(size_t bytes) {
   if (bytes <= arena_bytes_) return Status::Ok();
   arena_.reset();
   arena_bytes_ = 0;
-  auto* memory = static_cast<std::byte*>(AllocateAligned(bytes));
-  if (memory == nullptr) {
+  if (engine_->gpu() != nullptr) {
+    TRT_ASSIGN_OR_RETURN(arena_, engine_->gpu()->Allocate(bytes));
+  } else {
+    arena_ = std::shared_ptr<void>(AllocateAligned(bytes), FreeAligned);
+  }
+  if (arena_ == nullptr) {
     return ResourceExhausted("[", engine_->plan().name, "] cannot allocate ", bytes,
                              " bytes for activations");
   }
-  arena_.reset(memory);
   arena_bytes_ = bytes;
   return Status::Ok();
 }
 
-Status ExecutionContext::Run(std::span<const TensorView> inputs,
-                             std::span<const TensorView> outputs, Profile* profile) {
-  ShapeState* shapes = current_;
-  if (shapes == nullptr) return InternalError("[execution] Run before SetInputShapes");
-  TRT_RETURN_IF_ERROR(ReserveArena(shapes->arena_bytes));
-  if (shapes->patched_arena != arena_.get()) {
+void ExecutionContext::PatchOperands(ShapeState* shapes, std::span<const TensorView> inputs,
+                                     std::span<const TensorView> outputs) const {
+  auto* arena = static_cast<std::byte*>(arena_.get());
+  if (shapes->patched_arena != arena) {
     for (const Patch& patch : shapes->arena_patches) {
-      shapes->operands[patch.operand].data = arena_.get() + patch.byte_offset;
+      shapes->operands[patch.operand].data = arena + patch.byte_offset;
     }
-    shapes->patched_arena = arena_.get();
+    shapes->patched_arena = arena;
   }
   for (const Patch& patch : shapes->binding_patches) {
     const auto& bindings = patch.source == engine::Location::kInput ? inputs : outputs;
@@ -78,28 +86,96 @@ Status ExecutionContext::Run(std::span<const TensorView> inputs,
         static_cast<std::byte*>(bindings[static_cast<size_t>(patch.binding)].data) +
         patch.byte_offset;
   }
-  return RunSteps(shapes, profile);
 }
 
-Status ExecutionContext::RunSteps(ShapeState* shapes, Profile* profile) const {
+Status ExecutionContext::Run(std::span<const TensorView> inputs,
+                             std::span<const TensorView> outputs, Profile* profile,
+                             const RunOptions& options) {
+  ShapeState* shapes = current_;
+  if (shapes == nullptr) return InternalError("[execution] Run before SetInputShapes");
+  TRT_RETURN_IF_ERROR(ReserveArena(shapes->arena_bytes));
+  if (engine_->plan().target == Target::kCuda) return RunOnGpu(inputs, outputs, profile, options);
+  PatchOperands(shapes, inputs, outputs);
+  return RunSteps(shapes, nullptr, profile);
+}
+
+Status ExecutionContext::RunOnGpu(std::span<const TensorView> inputs,
+                                  std::span<const TensorView> outputs, Profile* profile,
+                                  const RunOptions& options) {
+  const auto& gpu = engine_->gpu();
+  const std::string& name = engine_->plan().name;
+  if (gpu == nullptr) return DeviceError("[", name, "] was built for a GPU and has none");
+  if (cuda_ == nullptr) {
+    TRT_ASSIGN_OR_RETURN(cuda_, CudaRun::Create(gpu));
+  }
+  const Status begun = cuda_->Begin(options.stream);
+  if (!begun.ok()) return Status(begun.code(), StrCat("[", name, "] ", begun.message()));
+  ShapeState* shapes = current_;
+  if (profile != nullptr && !cuda_->capturing()) {
+    PatchOperands(shapes, inputs, outputs);
+    TRT_RETURN_IF_ERROR(ProfileOnGpu(shapes, options.stream, profile));
+  } else if (cuda_->capturing() || !options.cuda_graphs) {
+    PatchOperands(shapes, inputs, outputs);
+    TRT_RETURN_IF_ERROR(RunSteps(shapes, options.stream, nullptr));
+  } else {
+    if (shapes->graphs == nullptr) shapes->graphs = std::make_unique<GraphCache>(gpu);
+    auto submit = [&](std::span<const TensorView> in, std::span<const TensorView> out,
+                      void* stream) {
+      PatchOperands(shapes, in, out);
+      return RunSteps(shapes, stream, nullptr);
+    };
+    TRT_RETURN_IF_ERROR(shapes->graphs->Run(inputs, outputs, arena_.get(), options.stream, submit));
+  }
+  return cuda_->End(options.stream);
+}
+
+Status ExecutionContext::RunStep(ShapeState* shapes, size_t index, void* stream) const {
+  const StepState& step = shapes->steps[index];
+  auto* scratch = static_cast<std::byte*>(arena_.get()) + step.scratch_offset;
+  const Status status = engine_->kernels()[index]->Run(
+      {step.inputs, step.outputs, scratch, step.state.get(), engine_->gpu().get(), stream,
+       cuda_ != nullptr ? cuda_->data_error() : nullptr});
+  if (status.ok()) return status;
+  const engine::PlanStep& plan = engine_->plan().steps[index];
+  return Status(status.code(),
+                StrCat("[", engine_->plan().name, "] layer '", plan.name, "': ", status.message(),
+                       plan.source.empty() ? "" : "; from " + plan.source));
+}
+
+Status ExecutionContext::RunSteps(ShapeState* shapes, void* stream, Profile* profile) const {
   using Clock = std::chrono::steady_clock;
   if (profile != nullptr) profile->seconds.resize(shapes->steps.size());
   for (size_t s = 0; s < shapes->steps.size(); ++s) {
-    const StepState& step = shapes->steps[s];
     const auto start = profile != nullptr ? Clock::now() : Clock::time_point();
-    Status status = engine_->kernels()[s]->Run(
-        {step.inputs, step.outputs, arena_.get() + step.scratch_offset, step.state.get()});
-    if (!status.ok()) {
-      const engine::PlanStep& plan = engine_->plan().steps[s];
-      return Status(status.code(), StrCat("[", engine_->plan().name, "] layer '", plan.name,
-                                          "': ", status.message(),
-                                          plan.source.empty() ? "" : "; from " + plan.source));
-    }
+    TRT_RETURN_IF_ERROR(RunStep(shapes, s, stream));
     if (profile != nullptr) {
       profile->seconds[s] += std::chrono::duration<double>(Clock::now() - start).count();
     }
   }
   if (profile != nullptr) ++profile->runs;
+  return Status::Ok();
+}
+
+Status ExecutionContext::ProfileOnGpu(ShapeState* shapes, void* stream, Profile* profile) const {
+  const device::cuda::Gpu& gpu = *engine_->gpu();
+  profile->seconds.resize(shapes->steps.size());
+  std::vector<std::shared_ptr<void>> events;
+  for (size_t s = 0; s <= shapes->steps.size(); ++s) {
+    TRT_ASSIGN_OR_RETURN(auto event, gpu.NewEvent(true));
+    events.push_back(std::move(event));
+  }
+  TRT_RETURN_IF_ERROR(gpu.RecordEvent(events[0].get(), stream));
+  for (size_t s = 0; s < shapes->steps.size(); ++s) {
+    TRT_RETURN_IF_ERROR(RunStep(shapes, s, stream));
+    TRT_RETURN_IF_ERROR(gpu.RecordEvent(events[s + 1].get(), stream));
+  }
+  TRT_RETURN_IF_ERROR(gpu.Synchronize(stream));
+  for (size_t s = 0; s < shapes->steps.size(); ++s) {
+    TRT_ASSIGN_OR_RETURN(const double seconds,
+                         gpu.SecondsBetween(events[s].get(), events[s + 1].get()));
+    profile->seconds[s] += seconds;
+  }
+  ++profile->runs;
   return Status::Ok();
 }
 

@@ -5,6 +5,9 @@
 // every distinct set of input shapes it evaluates the symbolic dims, places memory and prepares
 // kernels once, and keeps the result in a bounded LRU: a new shape inside the declared range costs
 // about a millisecond, never a rebuild.
+//
+// On a GPU a run is submitted to a stream and returns; calls with addresses that come back are one
+// CUDA graph launch (GraphCache).
 #pragma once
 
 #include <chrono>
@@ -22,6 +25,13 @@ namespace torch_tensorrt::core::execution {
 
 // Everything that depends on the input shapes.
 struct ShapeState;
+class CudaRun;
+
+struct RunOptions {
+  // GPU engines: a CUstream of the engine's device; null is the legacy default stream.
+  void* stream = nullptr;
+  bool cuda_graphs = true;
+};
 
 // Time spent per step, summed over runs.
 struct Profile {
@@ -32,6 +42,13 @@ struct Profile {
 struct MemoryStats {
   size_t arena_bytes = 0;  // of the last run shapes
   size_t lower_bound = 0;  // most bytes alive at once for these shapes
+};
+
+// What CUDA graphs did for the selected shapes.
+struct GraphStats {
+  int64_t direct = 0;    // calls that ran step by step
+  int64_t recorded = 0;  // graphs made
+  int64_t launched = 0;  // calls that were a graph launch, with or without copies around it
 };
 
 class ExecutionContext {
@@ -49,25 +66,34 @@ class ExecutionContext {
   // Dims of output `index` under the selected shapes. REQUIRES: SetInputShapes succeeded.
   const Dims& OutputDims(size_t index) const;
   // Runs all steps. REQUIRES: SetInputShapes succeeded for these inputs; inputs and outputs are
-  // contiguous, outputs have OutputDims and do not overlap inputs.
+  // contiguous, outputs have OutputDims and do not overlap inputs. With a profile on a GPU, waits
+  // for the end.
   Status Run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
-             Profile* profile = nullptr);
+             Profile* profile = nullptr, const RunOptions& options = {});
 
+  // Whether somebody recorded a run into a CUDA graph of theirs, which uses this context's memory
+  // whenever it is launched: keep the context, do not run it again.
+  bool recorded() const;
   MemoryStats memory() const;
+  GraphStats graphs() const;
   const engine::Engine& engine() const { return *engine_; }
 
  private:
-  struct AlignedFree {
-    void operator()(std::byte* p) const;
-  };
   Status ReserveArena(size_t bytes);
-  Status RunSteps(ShapeState* shapes, Profile* profile) const;
+  void PatchOperands(ShapeState* shapes, std::span<const TensorView> inputs,
+                     std::span<const TensorView> outputs) const;
+  Status RunOnGpu(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                  Profile* profile, const RunOptions& options);
+  Status RunSteps(ShapeState* shapes, void* stream, Profile* profile) const;
+  Status ProfileOnGpu(ShapeState* shapes, void* stream, Profile* profile) const;
+  Status RunStep(ShapeState* shapes, size_t index, void* stream) const;
 
   std::shared_ptr<const engine::Engine> engine_;
   LruCache<std::string, std::unique_ptr<ShapeState>> shapes_;  // key: bytes of all input dims
   ShapeState* current_ = nullptr;
-  std::unique_ptr<std::byte, AlignedFree> arena_;
+  std::shared_ptr<void> arena_;
   size_t arena_bytes_ = 0;
+  std::unique_ptr<CudaRun> cuda_;  // GPU engines, from the first run on
 };
 
 }  // namespace torch_tensorrt::core::execution

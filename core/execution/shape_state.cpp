@@ -75,8 +75,8 @@ class Resolver {
       out.root_index = tensor.location == Location::kArena ? static_cast<int32_t>(i) : tensor.index;
       out.bytes = static_cast<size_t>(NumElements(dims)) * SizeOf(tensor.dtype);
       if (tensor.location == Location::kConstant) {
-        const auto& constant = plan_.constants[static_cast<size_t>(tensor.index)];
-        out.view.data = const_cast<void*>(constant.data.get());  // kernels only read inputs
+        const void* data = engine_.constant_data(static_cast<size_t>(tensor.index));
+        out.view.data = const_cast<void*>(data);  // kernels only read inputs
       }
     }
     for (size_t i = 0; i < plan_.tensors.size(); ++i) {
@@ -128,7 +128,8 @@ class Resolver {
       out.inputs = AddOperands(step.inputs, state);
       out.outputs = AddOperands(step.outputs, state);
       TRT_ASSIGN_OR_RETURN(const Attributes attributes, step.attributes.Resolve(Lookup()));
-      auto prepared = engine_.kernels()[s]->Prepare({attributes, out.inputs, out.outputs});
+      auto prepared =
+          engine_.kernels()[s]->Prepare({attributes, out.inputs, out.outputs, engine_.gpu().get()});
       if (!prepared.ok()) {
         return Status(prepared.status().code(),
                       StrCat("[", plan_.name, "] layer '", step.name, "' (", step.kernel,

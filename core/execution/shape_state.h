@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/engine/engine.h"
+#include "core/execution/cuda_graph.h"
 #include "core/types/tensor_view.h"
 
 namespace torch_tensorrt::core::execution {
@@ -32,6 +33,7 @@ struct ShapeState {
   std::vector<Patch> binding_patches;  // rewritten on every run
   std::vector<Patch> arena_patches;    // rewritten when the arena moves
   const std::byte* patched_arena = nullptr;
+  std::unique_ptr<GraphCache> graphs;  // GPU engines, from the first run on
   size_t arena_bytes = 0;
   size_t lower_bound = 0;
 };

@@ -69,6 +69,17 @@ class Bytes {
   size_t size_ = 0;
 };
 
+TEST(PlanFormat, KeepsTheTargetAndAnOldFileIsForTheCpu) {
+  Plan plan = SamplePlan();
+  const std::string cpu = EncodeMeta(plan, {0});
+  plan.target = Target::kCuda;
+  const std::string cuda = EncodeMeta(plan, {0});
+  EXPECT_GT(cuda.size(), cpu.size());  // files for the CPU have no such field, like old ones
+  const std::vector<std::byte> data(64);
+  EXPECT_EQ(DecodeMeta(cpu, data, nullptr)->target, Target::kCpu);
+  EXPECT_EQ(DecodeMeta(cuda, data, nullptr)->target, Target::kCuda);
+}
+
 TEST(PlanFormat, RoundTrips) {
   Bytes bytes(SamplePlan());
   auto plan = bytes.Decode();
