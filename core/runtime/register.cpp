@@ -41,6 +41,14 @@ TORCH_LIBRARY(tensorrt, m) {
       .def("enable_profiling", [](const EnginePtr& self) { self->EnableProfiling(true); })
       .def("disable_profiling", [](const EnginePtr& self) { self->EnableProfiling(false); })
       .def("profile", [](const EnginePtr& self) { return self->ProfileJson(); })
+      .def("target",
+           [](const EnginePtr& self) { return std::string(TargetName(self->plan().target)); })
+      .def("prepare_on", [](const EnginePtr& self,
+                            int64_t ordinal) { self->PrepareOn(static_cast<int>(ordinal)); })
+      .def("compile_for",
+           [](const EnginePtr& self, const std::string& arch) { return self->CompileFor(arch); })
+      .def("cuda_graphs", [](const EnginePtr& self) { return self->cuda_graphs(); })
+      .def("set_cuda_graphs", [](const EnginePtr& self, bool on) { self->SetCudaGraphs(on); })
       .def("metadata",
            [](const EnginePtr& self, const std::string& key) {
              const auto& metadata = self->plan().metadata;
@@ -54,6 +62,8 @@ TORCH_LIBRARY(tensorrt, m) {
            })
       .def_pickle([](const EnginePtr& self) { return self->ToTensor(); },
                   [](const at::Tensor& plan) { return TorchEngine::FromTensor(plan); });
+  m.def("set_cudagraphs_mode(bool mode) -> ()", [](bool mode) { SetCudaGraphsMode(mode); });
+  m.def("get_cudagraphs_mode() -> bool", [] { return CudaGraphsMode(); });
   m.def(
       "execute_engine(Tensor[] input_tensors, __torch__.torch.classes.tensorrt.Engine engine) -> "
       "Tensor[]");

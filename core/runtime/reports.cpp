@@ -35,8 +35,8 @@ std::string TorchEngine::IoSpecJson() const {
     symbols += StrCat(i == 0 ? "" : ", ", "{\"name\": ", Quoted(s.name), ", \"min\": ", s.min,
                       ", \"opt\": ", s.opt, ", \"max\": ", s.max, "}");
   }
-  return StrCat("{\"name\": ", Quoted(plan().name), ", \"symbols\": ", symbols,
-                "], \"inputs\": ", Bindings(plan(), plan().inputs),
+  return StrCat("{\"name\": ", Quoted(plan().name), ", \"target\": \"", TargetName(plan().target),
+                "\", \"symbols\": ", symbols, "], \"inputs\": ", Bindings(plan(), plan().inputs),
                 ", \"outputs\": ", Bindings(plan(), plan().outputs), "}");
 }
 
@@ -45,7 +45,10 @@ std::string TorchEngine::StatsJson() const {
   return StrCat("{\"arena_bytes\": ", last_memory_.arena_bytes,
                 ", \"arena_lower_bound\": ", last_memory_.lower_bound,
                 ", \"constant_bytes\": ", plan().constant_bytes(), ", \"contexts\": ", contexts_,
-                ", \"steps\": ", plan().steps.size(), "}");
+                ", \"steps\": ", plan().steps.size(),
+                ", \"graphs_recorded\": ", last_graphs_.recorded,
+                ", \"graph_launches\": ", last_graphs_.launched,
+                ", \"direct_runs\": ", last_graphs_.direct, "}");
 }
 
 std::string TorchEngine::ProfileJson() const {

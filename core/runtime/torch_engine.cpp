@@ -1,11 +1,44 @@
 #include "core/runtime/torch_engine.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 
 #include "core/engine/format.h"
+#include "core/runtime/cuda_stream.h"
 
 namespace torch_tensorrt::core::runtime {
 namespace {
+
+constexpr int kCpuOrdinal = -1;
+
+// Inputs of the plan's opt sizes, without data.
+std::vector<TensorView> OptInputs(const engine::Plan& plan) {
+  const SymbolLookup opt = [&plan](std::string_view name) -> std::optional<int64_t> {
+    for (const engine::PlanSymbol& symbol : plan.symbols) {
+      if (symbol.name == name) return symbol.opt;
+    }
+    return std::nullopt;
+  };
+  std::vector<TensorView> views;
+  for (const engine::Binding& input : plan.inputs) {
+    const auto& tensor = plan.tensors[static_cast<size_t>(input.tensor)];
+    Dims dims;
+    for (const SymInt& dim : tensor.dims) {
+      const auto value = dim.Evaluate(opt);
+      if (!value.ok()) ThrowStatus(value.status());
+      dims.push_back(*value);
+    }
+    views.push_back(MakeView(nullptr, tensor.dtype, dims));
+  }
+  return views;
+}
+
+// A switch of the process by its public definition, the one such state of this library.
+std::atomic<bool>& GraphsMode() {
+  static std::atomic<bool> mode = true;
+  return mode;
+}
 
 TensorView ViewOf(const at::Tensor& tensor) {
   TensorView view;
@@ -24,48 +57,103 @@ TensorView ViewOf(const at::Tensor& tensor) {
 
 class TorchEngine::Lease {
  public:
-  explicit Lease(TorchEngine* engine) : engine_(engine) {
-    const std::lock_guard<std::mutex> lock(engine_->mutex_);
-    profiling_ = engine_->profiling_;
-    if (!engine_->idle_.empty()) {
-      context_ = std::move(engine_->idle_.back());
-      engine_->idle_.pop_back();
+  Lease(TorchEngine* owner, int ordinal) : owner_(owner), ordinal_(ordinal) {
+    const std::lock_guard<std::mutex> lock(owner_->mutex_);
+    OnDevice& device = owner_->DeviceLocked(ordinal);
+    engine_ = device.engine;
+    profiling_ = owner_->profiling_;
+    if (!device.idle.empty()) {
+      context_ = std::move(device.idle.back());
+      device.idle.pop_back();
     } else {
-      ++engine_->contexts_;
+      ++owner_->contexts_;
     }
   }
   ~Lease() {
-    const std::lock_guard<std::mutex> lock(engine_->mutex_);
+    const std::lock_guard<std::mutex> lock(owner_->mutex_);
     if (context_ == nullptr) return;
-    engine_->last_memory_ = context_->memory();
-    engine_->idle_.push_back(std::move(context_));
+    owner_->last_memory_ = context_->memory();
+    owner_->last_graphs_ = context_->graphs();
+    OnDevice& device = owner_->devices_[ordinal_];
+    (context_->recorded() ? device.recorded : device.idle).push_back(std::move(context_));
     if (!profiling_ || profile_.runs == 0) return;
-    engine_->profile_.seconds.resize(profile_.seconds.size());
+    owner_->profile_.seconds.resize(profile_.seconds.size());
     for (size_t i = 0; i < profile_.seconds.size(); ++i) {
-      engine_->profile_.seconds[i] += profile_.seconds[i];
+      owner_->profile_.seconds[i] += profile_.seconds[i];
     }
-    engine_->profile_.runs += profile_.runs;
+    owner_->profile_.runs += profile_.runs;
   }
   Lease(const Lease&) = delete;
   Lease& operator=(const Lease&) = delete;
 
   execution::ExecutionContext& context() {
-    if (context_ == nullptr) {
-      context_ = std::make_unique<execution::ExecutionContext>(engine_->engine_);
-    }
+    if (context_ == nullptr) context_ = std::make_unique<execution::ExecutionContext>(engine_);
     return *context_;
   }
   execution::Profile* profile() { return profiling_ ? &profile_ : nullptr; }
 
  private:
-  TorchEngine* engine_;
+  TorchEngine* owner_;
+  int ordinal_;
+  std::shared_ptr<const engine::Engine> engine_;
   std::unique_ptr<execution::ExecutionContext> context_;
   bool profiling_ = false;
   execution::Profile profile_;
 };
 
 TorchEngine::TorchEngine(std::shared_ptr<const engine::Engine> engine)
-    : engine_(std::move(engine)) {}
+    : engine_(std::move(engine)) {
+  if (plan().target == Target::kCpu) devices_[kCpuOrdinal].engine = engine_;
+}
+
+TorchEngine::OnDevice& TorchEngine::DeviceLocked(int ordinal) {
+  OnDevice& device = devices_[ordinal];
+  if (device.engine != nullptr) return device;
+  auto gpu = device::cuda::Gpu::Open(ordinal);
+  if (!gpu.ok()) ThrowStatus(gpu.status());
+  auto engine = engine::Engine::Create(plan(), std::move(gpu).value());
+  if (!engine.ok()) ThrowStatus(engine.status());
+  device.engine = std::move(engine).value();
+  return device;
+}
+
+void TorchEngine::PrepareOn(int ordinal) {
+  const c10::OptionalDeviceGuard guard(c10::Device(c10::kCUDA, static_cast<int8_t>(ordinal)));
+  Lease lease(this, ordinal);
+  const Status status = lease.context().SetInputShapes(OptInputs(plan()));
+  if (!status.ok()) ThrowStatus(status);
+}
+
+std::string TorchEngine::CompileFor(const std::string& arch) const {
+  const auto gpu = device::cuda::Gpu::CompileOnly(arch);
+  auto engine = engine::Engine::Create(plan(), gpu);
+  if (!engine.ok()) ThrowStatus(engine.status());
+  execution::ExecutionContext context(std::move(engine).value());
+  const Status status = context.SetInputShapes(OptInputs(plan()));
+  if (!status.ok()) ThrowStatus(status);
+  const device::cuda::LoadStats stats = gpu->load_stats();
+  return StrCat("{\"compiled\": ", stats.compiled, ", \"from_cache\": ", stats.from_cache,
+                ", \"seconds\": ", stats.compile_seconds, "}");
+}
+
+int TorchEngine::OrdinalOf(const std::vector<at::Tensor>& inputs) const {
+  const auto type = plan().target == Target::kCuda ? c10::kCUDA : c10::kCPU;
+  int ordinal = kCpuOrdinal;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const at::Device device = inputs[i].device();
+    if (type == c10::kCUDA && device.is_cpu() && inputs[i].dim() == 0) continue;
+    TORCH_CHECK_VALUE(device.type() == type, "[", plan().name, "] input ", i, " is on ", device,
+                      " but the engine was built for ", TargetName(plan().target),
+                      "; move the tensor with .", TargetName(plan().target), "()");
+    if (type == c10::kCPU) continue;
+    TORCH_CHECK_VALUE(ordinal == kCpuOrdinal || ordinal == device.index(), "[", plan().name,
+                      "] input ", i, " is on ", device, " but another input is on cuda:", ordinal,
+                      "; move all inputs to one GPU");
+    ordinal = device.index();
+  }
+  if (type == c10::kCPU || ordinal != kCpuOrdinal) return ordinal;
+  return c10::impl::VirtualGuardImpl(c10::kCUDA).getDevice().index();
+}
 
 c10::intrusive_ptr<TorchEngine> TorchEngine::FromTensor(const at::Tensor& plan) {
   TORCH_CHECK_VALUE(
@@ -89,22 +177,24 @@ at::Tensor TorchEngine::ToTensor() const {
 }
 
 std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inputs) {
+  const int ordinal = OrdinalOf(inputs);
+  const bool on_gpu = ordinal != kCpuOrdinal;
+  const at::Device device =
+      on_gpu ? at::Device(at::kCUDA, static_cast<int8_t>(ordinal)) : at::Device(at::kCPU);
+  c10::OptionalDeviceGuard guard;
+  if (on_gpu) guard.reset_device(device);
   std::vector<at::Tensor> dense;  // keeps copies of non-contiguous inputs alive
   std::vector<TensorView> input_views;
   input_views.reserve(inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    const at::Tensor& input = inputs[i];
-    TORCH_CHECK_VALUE(input.device().is_cpu(), "[", plan().name, "] input ", i, " is on ",
-                      input.device(),
-                      " but the engine was built for cpu; move the tensor with .cpu()");
-    if (input.is_contiguous() && !input.is_neg() && !input.is_conj()) {
+  for (const at::Tensor& input : inputs) {
+    if (input.is_contiguous() && !input.is_neg() && !input.is_conj() && input.device() == device) {
       input_views.push_back(ViewOf(input));
     } else {
-      dense.push_back(input.resolve_neg().resolve_conj().contiguous());
+      dense.push_back(input.resolve_neg().resolve_conj().to(device).contiguous());
       input_views.push_back(ViewOf(dense.back()));
     }
   }
-  Lease lease(this);
+  Lease lease(this, ordinal);
   Status status = lease.context().SetInputShapes(input_views);
   if (!status.ok()) ThrowStatus(status);
   std::vector<at::Tensor> outputs;
@@ -112,13 +202,19 @@ std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inpu
   outputs.reserve(plan().outputs.size());
   for (size_t i = 0; i < plan().outputs.size(); ++i) {
     const auto& tensor = plan().tensors[static_cast<size_t>(plan().outputs[i].tensor)];
-    outputs.push_back(at::empty(lease.context().OutputDims(i), ToTorch(tensor.dtype)));
+    outputs.push_back(at::empty(lease.context().OutputDims(i),
+                                at::TensorOptions(ToTorch(tensor.dtype)).device(device)));
     output_views.push_back(ViewOf(outputs.back()));
   }
-  status = lease.context().Run(input_views, output_views, lease.profile());
+  execution::RunOptions options;
+  if (on_gpu) options = {CurrentCudaStream(ordinal), cuda_graphs_ && CudaGraphsMode()};
+  status = lease.context().Run(input_views, output_views, lease.profile(), options);
   if (!status.ok()) ThrowStatus(status);
   return outputs;
 }
+
+bool CudaGraphsMode() { return GraphsMode(); }
+void SetCudaGraphsMode(bool on) { GraphsMode() = on; }
 
 void TorchEngine::EnableProfiling(bool on) {
   const std::lock_guard<std::mutex> lock(mutex_);

@@ -1,10 +1,13 @@
 // The torch custom class `tensorrt.Engine`: an engine as PyTorch sees it. Immutable; `Execute` may
 // be called from any number of threads at once: each call takes an execution context from a pool
-// and gives it back.
+// and gives it back. An engine for GPUs runs on whichever GPU its inputs are on, and keeps its
+// constants there from the first call on.
 #pragma once
 
 #include <torch/custom_class.h>
 
+#include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -26,10 +29,21 @@ class TorchEngine : public torch::CustomClassHolder {
   // The plan file as a 1-d uint8 tensor.
   at::Tensor ToTensor() const;
 
-  // Runs the engine. Inputs: as declared, on the CPU, made contiguous if they are not. Throws
-  // ValueError on a wrong dtype, device, rank or dim, IndexError-like c10::Error on a data error;
-  // the engine works on the next call.
+  // Runs the engine, on a GPU by submitting to PyTorch's current stream. Inputs: as declared, on
+  // the engine's kind of device, made contiguous if they are not; CPU scalars may go to a GPU
+  // engine. Throws ValueError on a wrong dtype, device, rank or dim, and on a data error; the
+  // engine works on the next call.
   std::vector<at::Tensor> Execute(const std::vector<at::Tensor>& inputs);
+
+  // Does what the first call with the plan's opt sizes would do beforehand: compiles kernels,
+  // copies constants to that GPU. REQUIRES: a plan for GPUs.
+  void PrepareOn(int ordinal);
+  // Compiles the engine's kernels for an architecture ("sm_90a") without a GPU, into the cubin
+  // cache. Returns {"compiled", "from_cache", "seconds"} as JSON.
+  std::string CompileFor(const std::string& arch) const;
+  // Whether calls may be CUDA graph launches; on by default.
+  void SetCudaGraphs(bool on) { cuda_graphs_ = on; }
+  bool cuda_graphs() const { return cuda_graphs_; }
 
   const engine::Plan& plan() const { return engine_->plan(); }
   std::string LayerInfoJson() const { return engine::InspectJson(*engine_); }
@@ -37,7 +51,7 @@ class TorchEngine : public torch::CustomClassHolder {
   // to infer output shapes.
   std::string IoSpecJson() const;
   // {"arena_bytes", "arena_lower_bound", "constant_bytes", "contexts", "steps"} for the last run's
-  // shapes.
+  // shapes, and {"graphs_recorded", "graph_launches", "direct_runs"} of its context.
   std::string StatsJson() const;
   void EnableProfiling(bool on);
   // [{"name", "kernel", "calls", "microseconds"}] since profiling was enabled.
@@ -46,15 +60,33 @@ class TorchEngine : public torch::CustomClassHolder {
  private:
   // A context borrowed for one call.
   class Lease;
+  // The engine on one device, and its contexts.
+  struct OnDevice {
+    std::shared_ptr<const engine::Engine> engine;
+    std::vector<std::unique_ptr<execution::ExecutionContext>> idle;
+    // Those whose runs are part of somebody's CUDA graph: kept for their memory.
+    std::vector<std::unique_ptr<execution::ExecutionContext>> recorded;
+  };
 
-  std::shared_ptr<const engine::Engine> engine_;
-  mutable std::mutex mutex_;  // guards everything below
-  std::vector<std::unique_ptr<execution::ExecutionContext>> idle_;
+  // Where a call runs: -1 for the CPU, else a GPU. Throws when inputs are elsewhere.
+  int OrdinalOf(const std::vector<at::Tensor>& inputs) const;
+  // REQUIRES: mutex_ is held.
+  OnDevice& DeviceLocked(int ordinal);
+
+  std::shared_ptr<const engine::Engine> engine_;  // of the plan, without a GPU
+  std::atomic<bool> cuda_graphs_ = true;
+  mutable std::mutex mutex_;         // guards everything below
+  std::map<int, OnDevice> devices_;  // by ordinal
   int64_t contexts_ = 0;
   execution::MemoryStats last_memory_;
+  execution::GraphStats last_graphs_;
   bool profiling_ = false;
   execution::Profile profile_;
 };
+
+// Whether engines of this process may use CUDA graphs at all; on at the start. Thread-safe.
+bool CudaGraphsMode();
+void SetCudaGraphsMode(bool on);
 
 // torch dtype of a core dtype and back; throws for types engines do not know.
 at::ScalarType ToTorch(DataType type);

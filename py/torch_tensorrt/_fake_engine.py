@@ -103,12 +103,15 @@ def fake_execute_engine(input_tensors: Sequence[torch.Tensor], engine: Any) -> l
                 f"{declared['dims']}, got {tensor.dtype} of shape {list(tensor.shape)}"
             )
     values = bind_symbols(spec["inputs"], [t.shape for t in input_tensors])
-    device = input_tensors[0].device if input_tensors else torch.device("cpu")
+    kind = spec.get("target", "cpu")
+    device = next((t.device for t in input_tensors if t.dim() > 0 or kind == "cpu"), None)
+    if device is None:
+        device = next((t.device for t in input_tensors if t.device.type == kind), None)
     return [
         torch.empty(
             [evaluate(text, values) for text in output["dims"]],
             dtype=_DTYPES[output["dtype"]],
-            device=device,
+            device=device or torch.device(kind),
         )
         for output in spec["outputs"]
     ]
@@ -132,6 +135,10 @@ class FakeEngine:
         """The engine's label in messages."""
         return str(json.loads(self._spec)["name"])
 
+    def target(self) -> str:
+        """The kind of device it runs on: ``"cpu"`` or ``"cuda"``."""
+        return str(json.loads(self._spec).get("target", "cpu"))
+
     def serialize(self) -> torch.Tensor:
         """Not while tracing, as everything below."""
         raise _needs_the_engine("serialize")
@@ -150,6 +157,18 @@ class FakeEngine:
 
     def profile(self) -> str:
         raise _needs_the_engine("profile")
+
+    def prepare_on(self, ordinal: int) -> None:
+        raise _needs_the_engine("prepare_on")
+
+    def compile_for(self, arch: str) -> str:
+        raise _needs_the_engine("compile_for")
+
+    def cuda_graphs(self) -> bool:
+        raise _needs_the_engine("cuda_graphs")
+
+    def set_cuda_graphs(self, on: bool) -> None:
+        raise _needs_the_engine("set_cuda_graphs")
 
     def metadata(self, key: str) -> str:
         raise _needs_the_engine("metadata")

@@ -16,6 +16,9 @@ namespace py = pybind11;
 core::builder::BuilderConfig ConfigFrom(const py::dict& options) {
   core::builder::BuilderConfig config;
   config.name = options["name"].cast<std::string>();
+  if (options.contains("target")) {
+    config.target = core::ParseTarget(options["target"].cast<std::string>()).value();
+  }
   config.optimization_level = options["optimization_level"].cast<int>();
   config.reference_only = options["reference_only"].cast<bool>();
   for (const py::handle item : options["disabled_passes"]) {

@@ -12,6 +12,7 @@ import torch
 from torch import fx
 
 from torch_tensorrt._exceptions import ConversionError, TorchTensorRTError
+from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import free_symbols, shape_env_of, symbol_ranges
 from torch_tensorrt.dynamo.partitioning import (
@@ -64,6 +65,7 @@ def compile_module(
             ``pass_through_build_failures`` is set.
     """
     start = time.perf_counter()
+    settings = place(gm, settings)
     result = partition(gm, settings)
     if settings.dryrun:
         write_report(build_report(result, settings), settings.dryrun)
@@ -147,7 +149,9 @@ def log_summary(result: BuildResult, settings: CompilationSettings) -> None:
 
 
 def _device_text(settings: CompilationSettings) -> str:
-    device: Any = settings.device.to(torch.device)
+    device: Any = torch.device("cpu")
+    if settings.device is not None:
+        device = settings.device.to(torch.device)
     if device.type != "cpu":
-        return str(device)
+        return f"{device} {torch.cuda.get_device_name(device)}"
     return f"cpu {torch.backends.cpu.get_cpu_capability().lower()}"

@@ -15,6 +15,7 @@ from torch_tensorrt._exceptions import BindingNameMismatchError, UnsupportedOper
 from torch_tensorrt._Input import Input
 from torch_tensorrt.dynamo._build import Ranges, compile_module, input_ranges
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
+from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
 from torch_tensorrt.dynamo.lowering import lower_exported_program
 from torch_tensorrt.dynamo.partitioning import partition
@@ -95,6 +96,7 @@ def convert_exported_program_to_serialized_trt_engine(
     _require_program(exported_program)
     gm = lower_exported_program(exported_program, settings)
     ranges = declared_ranges(gm, [args, keywords])
+    settings = place(gm, settings)
     result = partition(gm, settings)
     if len(result.graph.engines) != 1:
         raise UnsupportedOperatorException(

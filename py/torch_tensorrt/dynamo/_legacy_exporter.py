@@ -30,6 +30,7 @@ from torch.export.graph_signature import (
 from torch_tensorrt._exceptions import SaveError
 from torch_tensorrt.dynamo._inputs import example_values
 from torch_tensorrt.dynamo._symbols import SYMBOLIC, shape_env_of
+from torch_tensorrt.dynamo._tracer import device_of
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute
 
 _ENGINE_CLASS = "__torch__.torch.classes.tensorrt.Engine"
@@ -45,7 +46,7 @@ def inline_and_lift(
     """
     writer = _Writer(gm)
     writer.run()
-    device = torch.device("cpu")
+    device = device_of(gm, None)
     info = gm.graph._codegen.pytree_info  # type: ignore[attr-defined]
     signature = ModuleCallSignature(
         inputs=[], outputs=[], in_spec=info.in_spec, out_spec=info.out_spec

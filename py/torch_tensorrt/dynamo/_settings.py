@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from torch_tensorrt._Device import Device
-from torch_tensorrt._enums import EngineCapability, dtype
+from torch_tensorrt._enums import DeviceType, EngineCapability, dtype
 from torch_tensorrt._exceptions import InvalidOptionError
 
 logger = logging.getLogger("torch_tensorrt")
@@ -151,7 +151,9 @@ class CompilationSettings:
     dla_sram_size: int = _off(1048576, "DLA SRAM bytes.", _NO_DLA)
     dla_local_dram_size: int = _off(1073741824, "DLA local DRAM bytes.", _NO_DLA)
     dla_global_dram_size: int = _off(536870912, "DLA global DRAM bytes.", _NO_DLA)
-    device: Device = _on(Device("cpu"), "Device the engines are built for.")
+    device: Device | None = _on(
+        None, "Device the engines are built for; by default where the module and its inputs are."
+    )
 
     # -- caching
     timing_cache_path: str = _on(
@@ -260,10 +262,19 @@ def require_target(settings: CompilationSettings) -> None:
     Raises:
         InvalidOptionError: names the device and the way out.
     """
-    if settings.device.to(torch.device).type != "cpu":
+    device = settings.device
+    if device is None or device.device_type is DeviceType.CPU:
+        return
+    if device.device_type is DeviceType.DLA:
         raise InvalidOptionError(
-            f"[settings] device {settings.device}: engines are built for the CPU only so far; drop "
-            "the option, and move the module and its inputs to the CPU"
+            f"[settings] device {device}: no engine is built for a DLA; use 'cuda' or 'cpu'"
+        )
+    if not torch.cuda.is_available():
+        build = torch.version.cuda
+        reason = "no CUDA driver or GPU" if build else "this PyTorch was built without CUDA"
+        raise InvalidOptionError(
+            f"[settings] device {device}: {reason}; drop the option, and move the module and its "
+            "inputs to the CPU"
         )
 
 

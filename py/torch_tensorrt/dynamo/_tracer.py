@@ -53,7 +53,7 @@ def trace(
         raise ValueError("[trace] give inputs or arg_inputs, not both: they mean the same")
     args = prepare_inputs(as_argument_tuple(arg_inputs if arg_inputs is not None else inputs))
     keywords = prepare_inputs(dict(kwarg_inputs or {}))
-    torch_device = _device_of(mod, device)
+    torch_device = device_of(mod, device)
 
     dynamic_shapes = kwargs.get("dynamic_shapes")
     if dynamic_shapes is None:
@@ -120,10 +120,12 @@ def input_dims(spec: Input, shared: dict[str, tuple[tuple[int, int], Any]]) -> d
     return dims
 
 
-def _device_of(mod: torch.nn.Module, device: Any) -> torch.device:
+def device_of(mod: torch.nn.Module, device: Any) -> torch.device:
+    """``device`` if given, else where the module's parameters are, or its engines run."""
     if device is not None:
         found: torch.device = Device._from(device).to(torch.device)
         return found
     for tensor in [*mod.parameters(), *mod.buffers()]:
         return tensor.device
-    return torch.device("cpu")
+    targets = [child.engine.target() for child in mod.modules() if getattr(child, "engine", None)]
+    return torch.device("cuda" if "cuda" in targets else "cpu")

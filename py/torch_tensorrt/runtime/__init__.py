@@ -1,8 +1,8 @@
 """Run-time controls of compiled modules.
 
-Engines on the CPU need none of the switches that exist for CUDA: shapes never need a profile,
-contexts are made on demand, outputs are allocated per call. Those names are accepted, so that code
-written for the public project runs, and say once that they change nothing here.
+CUDA graphs of GPU engines can be switched. The other switches are not needed: shapes never need a
+profile, contexts are made on demand, outputs are allocated per call. Those names are accepted, so
+that code written for the public project runs, and say once that they change nothing here.
 """
 
 from torch_tensorrt.dynamo.runtime import TorchTensorRTModule

@@ -1,4 +1,4 @@
-"""The public project's context managers and switches, with their effect on CPU engines."""
+"""The public project's context managers and switches."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
+import torch
 from torch import nn
 
 from torch_tensorrt.dynamo.runtime import TorchTensorRTModule
@@ -22,26 +23,49 @@ def _say_once(name: str, reason: str) -> None:
 
 @contextmanager
 def enable_cudagraphs(module: nn.Module, *, cuda_graph_strategy: Any = None) -> Iterator[nn.Module]:
-    """Yields ``module``: CPU engines run their steps directly, there is no launch cost to save."""
+    """Yields ``module`` with CUDA graphs on in its GPU engines, and sets them back at the end.
+
+    They are on from the start; see :func:`set_cudagraphs_mode`. CPU engines run their steps
+    directly: there is no launch cost to save.
+    """
     del cuda_graph_strategy
-    _say_once("enable_cudagraphs", "their steps are called directly")
-    yield module
+    engines = _gpu_engines(module)
+    if not engines:
+        _say_once("enable_cudagraphs", "their steps are called directly")
+    before = [engine.cuda_graphs() for engine in engines]
+    for engine in engines:
+        engine.set_cuda_graphs(True)
+    try:
+        yield module
+    finally:
+        for engine, on in zip(engines, before, strict=True):
+            engine.set_cuda_graphs(on)
 
 
 def set_cudagraphs_mode(mode: bool) -> None:
-    """Accepted for compatibility; CUDA graphs do not apply to CPU engines."""
-    if mode:
+    """Whether GPU engines may run as CUDA graphs, for all engines of the process. On at the start.
+
+    A call whose addresses were seen before is then one launch. An engine switched off by itself
+    stays off. CPU engines have no CUDA graphs.
+    """
+    if not torch.cuda.is_available() and mode:
         _say_once("set_cudagraphs_mode", "their steps are called directly")
+    torch.ops.tensorrt.set_cudagraphs_mode(mode)
 
 
 def get_cudagraphs_mode() -> bool:
-    """False: no engine of this build records CUDA graphs."""
-    return False
+    """Whether GPU engines may run as CUDA graphs; False where there is no GPU."""
+    return torch.cuda.is_available() and bool(torch.ops.tensorrt.get_cudagraphs_mode())
 
 
 def get_whole_cudagraphs_mode() -> bool:
-    """False: no engine of this build records CUDA graphs."""
+    """False: each engine has graphs of its own, operators between engines are not recorded."""
     return False
+
+
+def _gpu_engines(module: nn.Module) -> list[Any]:
+    engines = [m.engine for m in module.modules() if isinstance(m, TorchTensorRTModule)]
+    return [engine for engine in engines if engine is not None and engine.target() == "cuda"]
 
 
 @contextmanager

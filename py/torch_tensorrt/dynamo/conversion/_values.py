@@ -133,15 +133,16 @@ def _call(function: str, a: Any, b: Any) -> Any:
 
 
 def add_constant(network: Any, tensor: torch.Tensor, name: str) -> Any:
-    """A constant of ``network`` that reads the memory of ``tensor``; only strided views are copied.
+    """A constant of ``network`` that reads the memory of ``tensor``; only strided views and tensors
+    of a GPU are copied.
 
     Raises:
         UnsupportedValueError: dtype, layout or device that engines do not hold constants of.
     """
     if tensor.layout != torch.strided or tensor.is_quantized:
         raise UnsupportedValueError(f"constant {name} has layout {tensor.layout}")
-    if tensor.device.type != "cpu":
-        raise UnsupportedValueError(f"constant {name} is on {tensor.device}, the engine on the cpu")
+    if tensor.device.type not in ("cpu", "cuda"):
+        raise UnsupportedValueError(f"constant {name} is on {tensor.device}")
     kind = core_dtype(tensor.dtype)
-    owner = tensor.detach().resolve_conj().resolve_neg().contiguous()
+    owner = tensor.detach().resolve_conj().resolve_neg().contiguous().cpu()
     return network.add_constant(owner.data_ptr(), kind, list(owner.shape), owner, name)

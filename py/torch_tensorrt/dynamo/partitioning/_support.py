@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from torch_tensorrt._exceptions import UnsupportedNode
+from torch_tensorrt.dynamo._placement import stays_behind
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import SYMBOLIC
 
@@ -88,6 +89,9 @@ def _refusal(
     schema = getattr(node.target, "_schema", None)
     if schema is not None and schema.is_mutable:
         return "writes to one of its inputs"
+    elsewhere = stays_behind(node, settings)
+    if elsewhere is not None:
+        return elsewhere
     if settings.fallback_data_dependent_ops and _is_data_dependent(node):
         return "its output shape depends on data, and fallback_data_dependent_ops is set"
     return None

@@ -17,6 +17,7 @@ from torch.fx.experimental.symbolic_shapes import (
     StatelessSymbolicContext,
 )
 from torch.utils import _pytree as pytree
+from torch_tensorrt._Device import Device
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import UNBOUNDED, free_symbols, shape_env_of, symbol_ranges
 
@@ -162,23 +163,43 @@ def run_eager(case: Case, args: tuple[Any, ...], wide: bool) -> list[torch.Tenso
     return [value[i] for i in (case.outputs or range(len(value)))]
 
 
-def check(case: Case, n: int, dynamic: bool, sizes: tuple[int, ...] = ()) -> None:
-    """Convert and build at size ``n``; compare at ``n`` and, with one engine, at ``sizes``."""
+def check(
+    case: Case, n: int, dynamic: bool, sizes: tuple[int, ...] = (), device: str = "cpu"
+) -> None:
+    """Convert and build at size ``n``; compare at ``n`` and, with one engine, at ``sizes``.
+
+    Args:
+        device: where the engine runs; the expected values are always computed on the CPU.
+    """
     from torch_tensorrt.dynamo.conversion import convert_module, node_support
 
     torch.manual_seed(n)
     module, call = graph_of(case, n, dynamic)
-    settings = CompilationSettings()
+    settings = CompilationSettings(device=Device(device))
     assert node_support(call, settings) is None
     engine = convert_module(module, settings, name="case", input_ranges=ranges_of(module))
     for size in (n, *sizes):
         args = case.make(size)
-        inputs = [
-            x for x in pytree.tree_leaves((args, case.kwargs or {})) if isinstance(x, torch.Tensor)
-        ]
+        leaves = pytree.tree_leaves((args, case.kwargs or {}))
+        inputs = [x.to(device) for x in leaves if isinstance(x, torch.Tensor)]
         got = engine(*inputs)
         got = list(got) if isinstance(got, (list, tuple)) else [got]
-        compare(case, args, got)
+        compare(case, args, [value.cpu() for value in got])
+
+
+def compile_for(case: Case, n: int, dynamic: bool, arch: str) -> None:
+    """Convert, choose kernels and compile them for a GPU that need not be there."""
+    from torch_tensorrt import _C
+    from torch_tensorrt.dynamo.conversion import network_from_module
+    from torch_tensorrt.dynamo.runtime._build import _builder_config
+
+    torch.manual_seed(n)
+    module, _ = graph_of(case, n, dynamic)
+    settings = CompilationSettings(device=Device("cuda"))
+    network = network_from_module(module, settings, ranges_of(module))
+    engine, _ = _C.build(network, _builder_config(settings, "case"))
+    assert engine.target() == "cuda"
+    engine.compile_for(arch)
 
 
 def compare(case: Case, args: tuple[Any, ...], got: list[torch.Tensor]) -> None:
