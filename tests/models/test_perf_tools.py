@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from tools.perf import bench, models, peers, report
+from tools.perf import bench, layers, models, peers, report
 from tools.perf.chart import bar_chart
 from tools.perf.machine import Machine, Work, measure_work
 
@@ -121,3 +121,18 @@ def test_repeated_heads_gives_the_same_numbers_and_is_undone() -> None:
     torch.testing.assert_close(plain, before)
     after = case.module(*case.inputs)
     assert all(torch.equal(a, b) for a, b in zip(before, after, strict=True))
+
+
+def test_layers_names_every_layer_and_counts_its_arithmetic(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "layers.json"
+    assert layers.main(["resnet50", "--small", "--seconds", "0.2", "--json", str(output)]) == 0
+    text = capsys.readouterr().out
+    rows = json.loads(output.read_text())
+    assert f"sum of {len(rows)} layers" in text
+    counted = sum(row["flops"] for row in rows)
+    case = models.make("resnet50", small=True)
+    expected = measure_work(case.module, case.inputs).flops
+    assert counted == pytest.approx(expected, rel=0.01)
+    assert all(row["microseconds"] > 0 for row in rows)
