@@ -72,6 +72,12 @@ Result<std::string> PrintEpilogue(const loop::Program& program, const EpilogueSh
 std::vector<std::byte> MakeEpilogueArgs(const EpilogueShape& shape,
                                         std::span<const TensorView> extra);
 
+class ParamBlock;
+// The same words at the end of a kernel parameter that LaunchList fills: extra input i of the
+// epilogue is input `first_input` + i of the step.
+void AppendEpilogueArgs(const EpilogueShape& shape, std::span<const TensorView> extra,
+                        size_t first_input, ParamBlock* params);
+
 // The program of a layer without epilogue: stores the accumulator as `dtype`.
 loop::Program StoreProgram(int rank, DataType dtype);
 

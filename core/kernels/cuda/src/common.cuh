@@ -187,12 +187,6 @@ TRT_DEVICE T BlockFold(T value, T* shared, Fold fold) {
   return result;
 }
 
-struct AddFold {
-  template <typename T>
-  TRT_DEVICE T operator()(T a, T b) const {
-    return a + b;
-  }
-};
 // NaN wins.
 struct MaxFold {
   template <typename T>

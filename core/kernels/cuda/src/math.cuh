@@ -34,15 +34,15 @@ struct WideOf<i64> {
 };
 
 // ---- arithmetic ----
-#define TRT_WRAPPING(name, symbol)                                      \
-  template <typename T>                                                 \
-  TRT_DEVICE T name(T a, T b) {                                         \
-    if constexpr (IsFloatType<T>::value) {                              \
-      return a symbol b;                                                \
-    } else {                                                            \
-      typedef typename WideOf<T>::bits U;                               \
+#define TRT_WRAPPING(name, symbol)                                       \
+  template <typename T>                                                  \
+  TRT_DEVICE T name(T a, T b) {                                          \
+    if constexpr (IsFloatType<T>::value) {                               \
+      return a symbol b;                                                 \
+    } else {                                                             \
+      typedef typename WideOf<T>::bits U;                                \
       return static_cast<T>(static_cast<U>(a) symbol static_cast<U>(b)); \
-    }                                                                   \
+    }                                                                    \
   }
 TRT_WRAPPING(PwAdd, +)
 TRT_WRAPPING(PwSub, -)
@@ -144,10 +144,10 @@ TRT_DEVICE T PwMinimum(T a, T b) {
 }
 
 // ---- comparison and logic ----
-#define TRT_COMPARE(name, symbol)   \
-  template <typename T>             \
-  TRT_DEVICE bool name(T a, T b) {  \
-    return a symbol b;              \
+#define TRT_COMPARE(name, symbol)  \
+  template <typename T>            \
+  TRT_DEVICE bool name(T a, T b) { \
+    return a symbol b;             \
   }
 TRT_COMPARE(PwEq, ==)
 TRT_COMPARE(PwNe, !=)
@@ -225,8 +225,8 @@ TRT_DEVICE T PwSign(T a) {
 }
 
 // Functions of the math library, in the precision of the argument.
-#define TRT_MATH(name, function)                              \
-  TRT_DEVICE float name(float a) { return function##f(a); }   \
+#define TRT_MATH(name, function)                            \
+  TRT_DEVICE float name(float a) { return function##f(a); } \
   TRT_DEVICE double name(double a) { return function(a); }
 TRT_MATH(PwExp, exp)
 TRT_MATH(PwExp2, exp2)
@@ -252,12 +252,12 @@ TRT_MATH(PwErf, erf)
 #undef TRT_MATH
 
 // Rounding leaves integers as they are.
-#define TRT_ROUNDING(name, function)                          \
-  TRT_DEVICE float name(float a) { return function##f(a); }   \
-  TRT_DEVICE double name(double a) { return function(a); }    \
-  template <typename T>                                       \
-  TRT_DEVICE T name(T a) {                                    \
-    return a;                                                 \
+#define TRT_ROUNDING(name, function)                        \
+  TRT_DEVICE float name(float a) { return function##f(a); } \
+  TRT_DEVICE double name(double a) { return function(a); }  \
+  template <typename T>                                     \
+  TRT_DEVICE T name(T a) {                                  \
+    return a;                                               \
   }
 TRT_ROUNDING(PwFloor, floor)
 TRT_ROUNDING(PwCeil, ceil)
@@ -353,8 +353,7 @@ struct FloatTo<i32> {
                                                     : static_cast<i32>(1u << 31);
   }
   static TRT_DEVICE i32 From(double x) {
-    return x > -2147483649.0 && x < 2147483648.0 ? static_cast<i32>(x)
-                                                 : static_cast<i32>(1u << 31);
+    return x > -2147483649.0 && x < 2147483648.0 ? static_cast<i32>(x) : static_cast<i32>(1u << 31);
   }
 };
 template <typename To, typename From>
@@ -384,3 +383,23 @@ TRT_DEVICE T PwClamp(T a, double low, double high) {
     return x < low ? static_cast<T>(TruncateToI64(low < high ? low : high)) : a;
   }
 }
+
+// ---- folds (see WarpFold) ----
+struct SumFold {
+  template <typename T>
+  TRT_DEVICE T operator()(T a, T b) const {
+    return PwAdd(a, b);
+  }
+};
+struct ProductFold {
+  template <typename T>
+  TRT_DEVICE T operator()(T a, T b) const {
+    return PwMul(a, b);
+  }
+};
+struct AnyFold {
+  TRT_DEVICE bool operator()(bool a, bool b) const { return a || b; }
+};
+struct AllFold {
+  TRT_DEVICE bool operator()(bool a, bool b) const { return a && b; }
+};

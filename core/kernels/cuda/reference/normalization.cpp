@@ -1,0 +1,153 @@
+// Normalization: layer and rms over trailing dims, group, batch.
+#include "core/kernels/cuda/reference/plans.h"
+
+namespace torch_tensorrt::core::kernels::cuda {
+namespace {
+
+using enum PointwiseOp;
+using loop::ReduceOp;
+
+constexpr int kGroupThreads = 256;  // kThreads of ref_norm.cu
+
+// Loads input `i` as one value per element of the last domain dim, in `type`.
+int LoadChannels(const StepPlan& plan, size_t i, int channel_dim, DataType type,
+                 ProgramBuilder* builder) {
+  std::vector<int8_t> map(At(builder->program().rank), -1);
+  map[At(channel_dim)] = 0;
+  return builder->Cast(builder->Load(plan.in(i).dtype, std::move(map)), type);
+}
+
+// v * weight + bias with the optional inputs from `next` on.
+int AddAffine(const StepPlan& plan, size_t next, int channel_dim, int v, ProgramBuilder* builder) {
+  const DataType type = builder->TypeOf(v);
+  if (plan.attributes.Bool("has_weight")) {
+    v = builder->Op(kMul, type, {v, LoadChannels(plan, next++, channel_dim, type, builder)});
+  }
+  if (plan.attributes.Bool("has_bias")) {
+    v = builder->Op(kAdd, type, {v, LoadChannels(plan, next, channel_dim, type, builder)});
+  }
+  return v;
+}
+
+// `input` as a flat vector. Dense: it is.
+Result<Placed> Flat(StepPlan& plan, size_t i) {
+  TRT_ASSIGN_OR_RETURN(Placed dense, DenseInput(plan, i));
+  dense.view = MakeView(nullptr, dense.view.dtype, {dense.view.numel()});
+  return dense;
+}
+
+// Dims of x for a row program: the trailing `norm_rank` ones as one.
+struct Rows {
+  Dims dims;
+  Placed x;
+  Placed out;
+};
+
+Result<Rows> RowsOf(StepPlan& plan, int64_t norm_rank) {
+  const TensorView& in = plan.in(0);
+  if (norm_rank < 0 || norm_rank > in.rank) {
+    return InvalidArgument("[Normalization] norm_rank ", norm_rank, " of a tensor of rank ",
+                           in.rank);
+  }
+  Rows rows;
+  const auto outer = static_cast<int>(in.rank - norm_rank);
+  int64_t n = 1;
+  for (int d = outer; d < in.rank; ++d) n *= in.dims[At(d)];
+  rows.dims.assign(in.dims.begin(), in.dims.begin() + outer);
+  rows.dims.push_back(n);
+  rows.x = {in, InputPlace(0)};
+  rows.out = {plan.out(), OutputPlace(0)};
+  if (norm_rank == 1) return rows;
+  if (!plan.out().contiguous()) return Unsupported("[Normalization] a strided output");
+  TRT_ASSIGN_OR_RETURN(rows.x, DenseInput(plan, 0));
+  rows.x.view = MakeView(nullptr, in.dtype, rows.dims);
+  rows.out.view = MakeView(nullptr, plan.out().dtype, rows.dims);
+  return rows;
+}
+
+Status PlanTrailing(StepPlan& plan, bool center) {
+  TRT_ASSIGN_OR_RETURN(const Rows rows, RowsOf(plan, plan.attributes.Int("norm_rank", 1)));
+  if (rows.x.view.numel() == 0) return Status::Ok();
+  const DataType type = ComputeType(rows.x.view.dtype);
+  const int rank = rows.x.view.rank;
+  ProgramBuilder builder(rank);
+  int x = builder.Load(rows.x.view.dtype);
+  if (center) {
+    x = builder.Op(kSub, type, {x, builder.Reduce(ReduceOp::kMean, type, x)});
+  }
+  const int variance = builder.Reduce(ReduceOp::kMean, type, builder.Op(kMul, type, {x, x}));
+  const int eps = builder.Const(type, plan.attributes.Double("eps"));
+  const int inverse = builder.Op(kRsqrt, type, {builder.Op(kAdd, type, {variance, eps})});
+  int y = builder.Op(kMul, type, {x, inverse});
+  y = AddAffine(plan, 1, rank - 1, y, &builder);
+  builder.Store(builder.Cast(y, ComputeType(plan.out().dtype)), plan.out().dtype);
+  std::vector<Placed> inputs{rows.x};
+  for (size_t i = 1; i < builder.program().inputs.size(); ++i) {
+    TRT_ASSIGN_OR_RETURN(Placed parameter, Flat(plan, i));
+    inputs.push_back(std::move(parameter));
+  }
+  return AddLoop(plan, builder.program(), rows.dims, inputs, {rows.out});
+}
+
+int ChannelDim(const StepPlan& plan) {
+  return plan.attributes.Bool("channels_last") ? plan.in(0).rank - 1 : 1;
+}
+
+Status PlanBatch(StepPlan& plan) {
+  const TensorView& in = plan.in(0);
+  if (plan.inputs.size() < 3 || in.rank < 2) {
+    return InvalidArgument("[Normalization] batch needs x, mean, variance; got ",
+                           plan.inputs.size(), " inputs");
+  }
+  const DataType type = ComputeType(in.dtype);
+  const int channel = ChannelDim(plan);
+  ProgramBuilder builder(in.rank);
+  const int x = builder.Load(in.dtype);
+  const int mean = LoadChannels(plan, 1, channel, type, &builder);
+  const int variance = LoadChannels(plan, 2, channel, type, &builder);
+  const int eps = builder.Const(type, plan.attributes.Double("eps"));
+  const int inverse = builder.Op(kRsqrt, type, {builder.Op(kAdd, type, {variance, eps})});
+  int y = builder.Op(kMul, type, {builder.Op(kSub, type, {x, mean}), inverse});
+  y = AddAffine(plan, 3, channel, y, &builder);
+  builder.Store(builder.Cast(y, ComputeType(plan.out().dtype)), plan.out().dtype);
+  return AddLoop(plan, builder.program(), DimsOf(in), PlacedInputs(plan), PlacedOutputs(plan));
+}
+
+Status PlanGroup(StepPlan& plan) {
+  const TensorView& in = plan.in(0);
+  if (in.rank < 2) return InvalidArgument("[Normalization] rank ", in.rank, ", expected >= 2");
+  const int channel = ChannelDim(plan);
+  const int64_t groups = plan.attributes.Int("groups", 1);
+  if (groups < 1 || in.dims[At(channel)] % groups != 0) {
+    return InvalidArgument("[Normalization] ", groups, " groups do not divide ",
+                           in.dims[At(channel)], " channels");
+  }
+  if (in.numel() == 0) return Status::Ok();
+  const bool has_weight = plan.attributes.Bool("has_weight");
+  const bool has_bias = plan.attributes.Bool("has_bias");
+  const size_t weight = has_weight ? 1 : 0;
+  const size_t bias = has_bias ? weight + 1 : 0;
+  ParamBlock params;
+  params.View(InputPlace(0), in).View(OutputPlace(0), plan.out());
+  params.View(InputPlace(weight), plan.in(weight)).View(InputPlace(bias), plan.in(bias));
+  params.Int(channel).Int(groups).Int(has_weight ? 1 : 0).Int(has_bias ? 1 : 0);
+  params.Float(plan.attributes.Double("eps"));
+  const int64_t blocks = in.dims[0] * groups;
+  return plan.AddFile("ref_norm.cu", "group_norm",
+                      {DefineType("DATA", in.dtype), DefineType("WEIGHT", plan.in(weight).dtype),
+                       DefineType("BIAS", plan.in(bias).dtype)},
+                      GridFor(blocks * kGroupThreads, kGroupThreads), params);
+}
+
+}  // namespace
+
+Status PlanNormalization(StepPlan& plan) {
+  const std::string kind = plan.attributes.Str("kind");
+  if (kind == "layer") return PlanTrailing(plan, true);
+  if (kind == "rms") return PlanTrailing(plan, false);
+  if (kind == "group") return PlanGroup(plan);
+  if (kind == "batch") return PlanBatch(plan);
+  return InvalidArgument("[Normalization] unknown kind '", kind, "'");
+}
+
+}  // namespace torch_tensorrt::core::kernels::cuda
