@@ -24,6 +24,8 @@ TensorId AsTensor(ConversionContext& ctx, const Value& value, DataType type);
 TensorId AsFloat(ConversionContext& ctx, TensorId x);
 // op on two operands promoted as torch does; the result has their result type.
 TensorId PromotedBinary(ConversionContext& ctx, PointwiseOp op, const Value& a, const Value& b);
+// Whether no element of `value`, converted to the integer `type`, can be zero.
+bool IsNeverZero(const ConversionContext& ctx, const Value& value, DataType type);
 // Whether `value` is the number `n`.
 bool IsNumber(const Value& value, double n);
 

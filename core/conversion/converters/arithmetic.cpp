@@ -34,6 +34,18 @@ Values Promoted(ConversionContext& ctx, const Args& args) {
   return Out(PromotedBinary(ctx, op, args.Get("self"), args.Get("other")));
 }
 
+// Division to integers. PyTorch raises an error for an integer divided by zero; a running engine
+// does not look, so a divisor that may be zero stays in PyTorch.
+template <Op op>
+Values Divided(ConversionContext& ctx, const Args& args) {
+  const Value& a = args.Get("self");
+  const Value& b = args.Get("other");
+  const DataType type = ResultType(ctx, {&a, &b});
+  ctx.Require(IsFloat(type) || IsNeverZero(ctx, b, type),
+              "the integer divisor may be zero, for which PyTorch raises an error");
+  return Out(PromotedBinary(ctx, op, a, b));
+}
+
 // Integers are divided as floats.
 TensorId TrueDivide(ConversionContext& ctx, const Value& a, const Value& b) {
   const DataType type = FloatTypeOf(ResultType(ctx, {&a, &b}));
@@ -45,8 +57,8 @@ Values Div(ConversionContext& ctx, const Args& args) {
   const Value& a = args.Get("self");
   const Value& b = args.Get("other");
   const std::string mode = args.Str("rounding_mode", "");
-  if (mode == "floor") return Out(PromotedBinary(ctx, Op::kFloorDiv, a, b));
-  if (mode == "trunc") return Out(PromotedBinary(ctx, Op::kTruncDiv, a, b));
+  if (mode == "floor") return Divided<Op::kFloorDiv>(ctx, args);
+  if (mode == "trunc") return Divided<Op::kTruncDiv>(ctx, args);
   ctx.Require(mode.empty(), "rounding_mode ", mode);
   return Out(TrueDivide(ctx, a, b));
 }
@@ -152,13 +164,13 @@ constexpr ConverterEntry kTable[] = {
     {"aten.div.Tensor_mode", &Div},
     {"aten.div.Scalar_mode", &Div},
     {"aten.true_divide.Tensor", &Div},
-    {"aten.floor_divide.default", &Promoted<Op::kFloorDiv>},
-    {"aten.floor_divide.Scalar", &Promoted<Op::kFloorDiv>},
-    {"aten.remainder.Tensor", &Promoted<Op::kRemainder>},
-    {"aten.remainder.Scalar", &Promoted<Op::kRemainder>},
-    {"aten.remainder.Scalar_Tensor", &Promoted<Op::kRemainder>},
-    {"aten.fmod.Tensor", &Promoted<Op::kFmod>},
-    {"aten.fmod.Scalar", &Promoted<Op::kFmod>},
+    {"aten.floor_divide.default", &Divided<Op::kFloorDiv>},
+    {"aten.floor_divide.Scalar", &Divided<Op::kFloorDiv>},
+    {"aten.remainder.Tensor", &Divided<Op::kRemainder>},
+    {"aten.remainder.Scalar", &Divided<Op::kRemainder>},
+    {"aten.remainder.Scalar_Tensor", &Divided<Op::kRemainder>},
+    {"aten.fmod.Tensor", &Divided<Op::kFmod>},
+    {"aten.fmod.Scalar", &Divided<Op::kFmod>},
     {"aten.maximum.default", &Promoted<Op::kMaximum>},
     {"aten.minimum.default", &Promoted<Op::kMinimum>},
     {"aten.max.other", &Promoted<Op::kMaximum>},

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/conversion/families.h"
@@ -115,6 +116,47 @@ TEST_F(ConvertTest, NumbersMeetHalfTensorsUnrounded) {
   const Value x = Value::Tensor(Input(DataType::kBFloat16, {4}));
   EXPECT_EQ(TypeOf(Run("aten.mul.Tensor", {{"self", x}, {"other", Value(0.1)}})), "bf16[4]");
   EXPECT_EQ(Layers(), "Cast Constant Elementwise Cast");
+}
+
+// PyTorch raises an error for an integer divided by zero; an engine would not.
+TEST_F(ConvertTest, IntegersAreDividedOnlyByWhatIsNeverZero) {
+  ASSERT_TRUE(network_.AddSymbol({"s0", 1, 8, 64}).ok());
+  ASSERT_TRUE(network_.AddSymbol({"z", 0, 8, 64}).ok());
+  const Value x = Value::Tensor(Input(DataType::kInt64, {4}));
+  const Value bytes = Value::Tensor(Input(DataType::kUInt8, {4}));
+  const Value real = Value::Tensor(Input(DataType::kFloat32, {4}));
+  const auto constant = [&](std::vector<int64_t> values) {
+    ir::NewWeights made = ir::AllocateWeights(DataType::kInt64, {std::ssize(values)});
+    std::copy(values.begin(), values.end(), static_cast<int64_t*>(made.data));
+    return Value::Tensor(network_.AddConstant(made.weights, "c"));
+  };
+  const Value symbol(s_);
+  const Value maybe(SymInt::Symbol("z"));
+  for (const char* target : {"aten.floor_divide.default", "aten.remainder.Tensor",
+                             "aten.fmod.Tensor", "aten.remainder.Scalar", "aten.fmod.Scalar"}) {
+    const auto runs = [&](const Value& a, const Value& b) {
+      return Run(target, {{"self", a}, {"other", b}}).ok();
+    };
+    EXPECT_TRUE(runs(x, Value(SymInt(3)))) << target;
+    EXPECT_TRUE(runs(x, Value(SymInt(-1)))) << target;
+    EXPECT_TRUE(runs(x, symbol)) << target;
+    EXPECT_TRUE(runs(x, constant({1, -2, 3, 4}))) << target;
+    EXPECT_TRUE(runs(real, x)) << target;
+    EXPECT_TRUE(runs(x, Value(0.0))) << target;
+    EXPECT_FALSE(runs(x, Value(SymInt(0)))) << target;
+    EXPECT_FALSE(runs(x, maybe)) << target;
+    EXPECT_FALSE(runs(x, constant({1, 0, 1, 1}))) << target;
+    EXPECT_FALSE(runs(x, x)) << target;
+    EXPECT_FALSE(runs(bytes, Value(SymInt(512)))) << target;
+    EXPECT_FALSE(runs(bytes, symbol)) << target;
+  }
+  for (const char* mode : {"floor", "trunc"}) {
+    const ArgMap args{{"self", x}, {"other", x}, {"rounding_mode", Value(std::string(mode))}};
+    const auto result = Run("aten.div.Tensor_mode", args);
+    ASSERT_EQ(result.status().code(), StatusCode::kUnsupported) << mode;
+    EXPECT_NE(result.status().message().find("divisor may be zero"), std::string::npos);
+  }
+  EXPECT_TRUE(Run("aten.div.Tensor", {{"self", x}, {"other", x}}).ok());
 }
 
 TEST_F(ConvertTest, ViewInfersTheOpenDim) {

@@ -48,7 +48,7 @@ inline constexpr int kBits = static_cast<int>(sizeof(T)) * 8;
   };
 #define TRT_U(x) static_cast<Unsigned<T>>(x)
 
-// A divisor of 0 gives 0 (PyTorch raises an error, which a running kernel has no way to do).
+// A divisor of 0 gives 0. PyTorch raises an error; converters leave such divisions to it.
 template <typename T>
 TRT_INLINE T TruncDivOf(T a, T b) {
   if (b == 0) return 0;

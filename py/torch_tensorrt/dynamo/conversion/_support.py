@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import operator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import fx
+from torch._subclasses.fake_tensor import FakeTensor
 
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import free_symbols, shape_env_of, symbol_ranges
@@ -20,14 +21,23 @@ from torch_tensorrt.dynamo.conversion._values import (
     core_dtype,
     core_sizes,
 )
+from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute
+
+#: Integer constants above this many elements are not searched for zeros.
+MAX_SCANNED = 1 << 16
 
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Stands for a tensor: dtype and sizes as converters see them."""
+    """Stands for a tensor: dtype and sizes as converters see them.
+
+    Attributes:
+        nonzero: Whether it is an integer constant without a zero, by which one may divide.
+    """
 
     dtype: Any
     sizes: tuple[Any, ...]
+    nonzero: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +91,7 @@ def probe_of(node: fx.Node) -> Probe:
     Raises:
         UnsupportedValueError: an argument or a result has a value that engines do not know.
     """
-    arguments = bind_arguments(node, lambda source: _spec(source.meta.get("val")))
+    arguments = bind_arguments(node, _argument_spec)
     symbols = {s for n in (node, *node.all_input_nodes) for s in free_symbols(n.meta.get("val"))}
     ranges = symbol_ranges(sorted(symbols, key=str), shape_env_of([node, *node.all_input_nodes]))
     return Probe(
@@ -90,6 +100,25 @@ def probe_of(node: fx.Node) -> Probe:
         results=_result_specs(node),
         symbols=tuple((name, *bounds) for name, bounds in ranges.items()),
     )
+
+
+def _argument_spec(source: fx.Node) -> Any:
+    spec = _spec(source.meta.get("val"))
+    if isinstance(spec, TensorSpec) and _is_nonzero_constant(source):
+        return replace(spec, nonzero=True)
+    return spec
+
+
+def _is_nonzero_constant(source: fx.Node) -> bool:
+    owner = source.graph.owning_module
+    if source.op != "get_attr" or owner is None:
+        return False
+    value = get_attribute(owner, str(source.target))
+    if not isinstance(value, torch.Tensor) or isinstance(value, FakeTensor) or value.is_meta:
+        return False
+    if value.is_floating_point() or value.is_complex() or value.layout != torch.strided:
+        return False
+    return value.numel() <= MAX_SCANNED and bool(value.all())
 
 
 def _spec(value: Any) -> Any:
@@ -137,6 +166,9 @@ def run_probe(probe: Probe) -> str | None:
 
 def _thaw(value: Any, network: Any) -> Any:
     if isinstance(value, TensorSpec):
+        if value.nonzero:
+            fill = {"dims": list(value.sizes), "dtype": value.dtype, "ivalue": 1}
+            return network.add_layer("Fill", [], fill)[0]
         return network.add_input("x", value.dtype, list(value.sizes))
     if isinstance(value, tuple):
         return [_thaw(item, network) for item in value]

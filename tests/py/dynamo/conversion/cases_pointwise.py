@@ -167,16 +167,18 @@ CASES: list[Case] = [
         {"rounding_mode": "floor"},
         label="floor",
     ),
-    Case(
-        "aten.div.Tensor_mode",
-        lambda n: (tensor(n, dtype=i64), tensor(n, dtype=i64, positive=True)),
-        {"rounding_mode": "trunc"},
-        label="trunc",
+    *(
+        Case(
+            "aten.div.Tensor_mode",
+            lambda n, by=by: (tensor(n, dtype=i64), by),
+            {"rounding_mode": mode},
+            label=f"{mode}{by}",
+        )
+        for mode in ("floor", "trunc")
+        for by in (3, -4)
     ),
-    Case(
-        "aten.floor_divide.default",
-        lambda n: (tensor(n, dtype=i64), tensor(n, dtype=i64, positive=True)),
-    ),
+    *_scalar("aten.floor_divide.default", -3),
+    *_scalar("aten.fmod.Scalar", 3),
     Case("aten.fmod.Tensor", lambda n: (tensor(n), tensor(n, positive=True))),
     Case("aten.atan2.default", lambda n: (tensor(n), tensor(n))),
     Case("aten.pow.Tensor_Tensor", lambda n: (tensor(n, positive=True), tensor(n))),

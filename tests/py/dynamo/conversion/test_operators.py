@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+import torch
+import torch_tensorrt
+from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo.conversion import node_support
 
 from tests.py.dynamo.conversion import cases_compute, cases_pointwise, cases_shape
-from tests.py.dynamo.conversion.harness import Case, check
+from tests.py.dynamo.conversion.harness import Case, check, graph_of, tensor
 
 CASES: list[Case] = [*cases_pointwise.CASES, *cases_shape.CASES, *cases_compute.CASES]
 
@@ -18,3 +22,37 @@ def test_known_sizes(case: Case) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_sizes_known_at_run_time(case: Case) -> None:
     check(case, 7, dynamic=True, sizes=(33, 4))
+
+
+DIVISIONS = ["aten.floor_divide.default", "aten.remainder.Tensor", "aten.fmod.Tensor"]
+
+
+@pytest.mark.parametrize("op", DIVISIONS)
+def test_an_integer_divisor_that_may_be_zero_is_refused(op: str) -> None:
+    case = Case(op, lambda n: (tensor(n, dtype=torch.int64), tensor(n, dtype=torch.int64)))
+    reason = node_support(graph_of(case, 7, dynamic=False)[1], CompilationSettings())
+    assert reason is not None
+    assert "divisor may be zero" in reason
+    assert op in reason
+
+
+class Buckets(torch.nn.Module):
+    """Divides by constants without a zero, and by an input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("sizes", torch.tensor([3, -2, 1, 7]))
+
+    def forward(self, x: torch.Tensor, by: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return (x + 1) // self.sizes % 5, x // by
+
+
+def test_division_by_zero_raises_as_in_pytorch() -> None:
+    x, ones = torch.arange(-4, 4).view(2, 4), torch.ones(4, dtype=torch.int64)
+    compiled = torch_tensorrt.compile(Buckets().eval(), arg_inputs=[x, ones], min_block_size=1)
+    for got, expected in zip(compiled(x, ones * -3), Buckets()(x, ones * -3), strict=True):
+        assert torch.equal(got, expected)
+    assert any(name.startswith("_run_on_acc") for name, _ in compiled.named_children())
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        compiled(x, ones * 0)
+    assert torch.equal(compiled(x, ones)[1], x)
