@@ -51,7 +51,7 @@ core::Dims ConversionContext::Axes(const core::Dims& axes, int64_t rank) {
 std::vector<TensorId> ConversionContext::AddMulti(LayerKind kind, std::vector<TensorId> inputs,
                                                   Attributes attrs) {
   // Callers index the outputs, so a failure still has some.
-  const std::vector<TensorId> nothing(4, ir::kNone);
+  std::vector<TensorId> nothing(4, ir::kNone);
   for (TensorId input : inputs) {
     if (input == ir::kNone) Fail(InternalError("a layer input is missing"));
   }

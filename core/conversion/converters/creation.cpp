@@ -10,8 +10,8 @@ namespace {
 
 using Op = PointwiseOp;
 
-const Value kZero(SymInt(0));
-const Value kOne(SymInt(1));
+Value Zero() { return Value(SymInt(0)); }
+Value One() { return Value(SymInt(1)); }
 
 // The dtype torch gives to a number.
 DataType TypeOfNumber(const Value& value) {
@@ -33,7 +33,7 @@ Values ScalarTensor(ConversionContext& ctx, const Args& args) {
 template <bool ones>
 Values OfSize(ConversionContext& ctx, const Args& args) {
   return Out(ctx.Fill(args.Syms("size"), args.Type("dtype").value_or(DataType::kFloat32),
-                      ones ? kOne : kZero));
+                      ones ? One() : Zero()));
 }
 
 Values FillLike(ConversionContext& ctx, const Args& args, const Value& number) {
@@ -44,8 +44,8 @@ Values FillLike(ConversionContext& ctx, const Args& args, const Value& number) {
 Values FullLike(ConversionContext& ctx, const Args& args) {
   return FillLike(ctx, args, args.Get("fill_value"));
 }
-Values ZerosLike(ConversionContext& ctx, const Args& args) { return FillLike(ctx, args, kZero); }
-Values OnesLike(ConversionContext& ctx, const Args& args) { return FillLike(ctx, args, kOne); }
+Values ZerosLike(ConversionContext& ctx, const Args& args) { return FillLike(ctx, args, Zero()); }
+Values OnesLike(ConversionContext& ctx, const Args& args) { return FillLike(ctx, args, One()); }
 
 // new_full, new_zeros, new_ones, new_empty: the type of self, other dims.
 Values NewFill(ConversionContext& ctx, const Args& args, const Value& number) {
@@ -55,8 +55,8 @@ Values NewFill(ConversionContext& ctx, const Args& args, const Value& number) {
 Values NewFull(ConversionContext& ctx, const Args& args) {
   return NewFill(ctx, args, args.Get("fill_value"));
 }
-Values NewZeros(ConversionContext& ctx, const Args& args) { return NewFill(ctx, args, kZero); }
-Values NewOnes(ConversionContext& ctx, const Args& args) { return NewFill(ctx, args, kOne); }
+Values NewZeros(ConversionContext& ctx, const Args& args) { return NewFill(ctx, args, Zero()); }
+Values NewOnes(ConversionContext& ctx, const Args& args) { return NewFill(ctx, args, One()); }
 
 Values FillWith(ConversionContext& ctx, const Args& args) {
   const TensorId x = args.Tensor("self");
@@ -90,8 +90,8 @@ TensorId FloatRange(ConversionContext& ctx, const Value& start, const Value& end
 }
 
 Values Arange(ConversionContext& ctx, const Args& args) {
-  const Value start = args.Has("start") ? args.Get("start") : kZero;
-  const Value step = args.Has("step") ? args.Get("step") : kOne;
+  const Value start = args.Has("start") ? args.Get("start") : Zero();
+  const Value step = args.Has("step") ? args.Get("step") : One();
   const Value& end = args.Get("end");
   const bool integers = start.get<SymInt>() != nullptr && step.get<SymInt>() != nullptr &&
                         end.get<SymInt>() != nullptr;

@@ -19,7 +19,7 @@ TensorId Parameter(ConversionContext& ctx, TensorId parameter, DataType type) {
   return own == type || own == DataType::kFloat32 ? parameter : ctx.Cast(parameter, type);
 }
 
-TensorId Normalize(ConversionContext& ctx, TensorId x, std::vector<TensorId> statistics,
+TensorId Normalize(ConversionContext& ctx, TensorId x, const std::vector<TensorId>& statistics,
                    TensorId weight, TensorId bias, Attributes attrs) {
   const DataType type = ctx.Type(x);
   std::vector<TensorId> inputs{x};

@@ -8,7 +8,7 @@ namespace {
 // Does the Slice take dims [start, start + width/2) of the last dim, and everything of the others?
 bool IsHalf(const Rewriter& rw, const Layer* slice, TensorId x, const SymInt& start) {
   if (slice == nullptr || slice->inputs[0] != x) return false;
-  const SymDims dims = rw.dims(x);
+  const SymDims& dims = rw.dims(x);
   const SymDims starts = slice->attrs.Syms("starts");
   const SymDims sizes = slice->attrs.Syms("sizes");
   for (int64_t step : slice->attrs.Ints("steps")) {
