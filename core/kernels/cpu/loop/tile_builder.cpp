@@ -1,7 +1,6 @@
-#include <algorithm>
-#include <bit>
 #include <cstring>
 
+#include "core/kernels/cpu/loop/tile_arena.h"
 #include "core/kernels/cpu/loop/tile_program.h"
 
 namespace torch_tensorrt::core::kernels {
@@ -9,109 +8,6 @@ namespace {
 
 using loop::Instr;
 using loop::InstrKind;
-
-// A buffer before it has a place in the arena.
-struct Buffer {
-  int64_t bytes = 0;
-  bool lasting = false;  // outlives its phase
-  int first = -1;
-  int last = -1;
-};
-
-// Gives buffers their places: lasting ones first, the others so that two alive at once never
-// overlap.
-class ArenaPlanner {
- public:
-  explicit ArenaPlanner(std::vector<Buffer>* buffers) : buffers_(buffers) {}
-
-  void PlaceLasting() {
-    offsets_.assign(buffers_->size(), 0);
-    for (size_t b = 0; b < buffers_->size(); ++b) {
-      if ((*buffers_)[b].lasting) offsets_[b] = Take((*buffers_)[b].bytes);
-    }
-    base_ = end_;
-  }
-  void PlacePhase(Phase* phase) {
-    end_ = base_;
-    free_.clear();
-    for (Buffer& buffer : *buffers_) buffer.first = buffer.last = -1;
-    int position = 0;
-    ForEach(phase, [&](Step* step) {
-      Touch(step->dst, position);
-      for (int i = 0; i < step->src_count; ++i) Touch(step->src[i], position);
-      ++position;
-    });
-    position = 0;
-    ForEach(phase, [&](Step* step) {
-      Place(&step->dst, position);
-      for (int i = 0; i < step->src_count; ++i) Place(&step->src[i], position);
-      Release(*step, position);
-      ++position;
-    });
-    high_ = std::max(high_, end_);
-  }
-  int64_t bytes() const { return std::max(high_, base_); }
-
- private:
-  template <typename Visit>
-  static void ForEach(Phase* phase, const Visit& visit) {
-    for (auto* list : {&phase->before, &phase->block, &phase->after}) {
-      for (Step& step : *list) visit(&step);
-    }
-  }
-  Buffer* BufferOf(const Operand& operand) {
-    if (operand.place != Place::kBuffer) return nullptr;
-    return &(*buffers_)[static_cast<size_t>(operand.index)];
-  }
-  void Touch(const Operand& operand, int position) {
-    Buffer* buffer = BufferOf(operand);
-    if (buffer == nullptr) return;
-    if (buffer->first < 0) buffer->first = position;
-    buffer->last = position;
-  }
-  void Place(Operand* operand, int position) {
-    Buffer* buffer = BufferOf(*operand);
-    if (buffer == nullptr) return;
-    const auto index = static_cast<size_t>(operand->index);
-    if (!buffer->lasting && buffer->first == position) {
-      offsets_[index] = Take(buffer->bytes);
-      buffer->first = -2;  // placed
-    }
-    operand->offset = offsets_[index];
-  }
-  void Release(const Step& step, int position) {
-    auto release = [&](const Operand& operand) {
-      Buffer* buffer = BufferOf(operand);
-      if (buffer == nullptr || buffer->lasting || buffer->last != position) return;
-      free_.push_back({buffer->bytes, offsets_[static_cast<size_t>(operand.index)]});
-      buffer->last = -1;
-    };
-    release(step.dst);
-    for (int i = 0; i < step.src_count; ++i) release(step.src[i]);
-  }
-  int64_t Take(int64_t bytes) {
-    for (size_t i = free_.size(); i-- > 0;) {
-      if (free_[i].bytes != bytes) continue;
-      const int64_t offset = free_[i].offset;
-      free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
-      return offset;
-    }
-    const int64_t offset = end_;
-    end_ += bytes;
-    return offset;
-  }
-
-  struct Hole {
-    int64_t bytes;
-    int64_t offset;
-  };
-  std::vector<Buffer>* buffers_;
-  std::vector<int64_t> offsets_;
-  std::vector<Hole> free_;
-  int64_t base_ = 0;
-  int64_t end_ = 0;
-  int64_t high_ = 0;
-};
 
 class Builder {
  public:
@@ -131,7 +27,7 @@ class Builder {
     out_.phases.resize(static_cast<size_t>(phase_count));
     for (int level = 0; level < phase_count; ++level) EmitPhase(level);
     if (failed_) return InternalError("[cpu.loop] no code for a step of ", program_.ToString());
-    ArenaPlanner planner(&buffers_);
+    TileArena planner(&buffers_);
     planner.PlaceLasting();
     for (Phase& phase : out_.phases) planner.PlacePhase(&phase);
     out_.arena_bytes = static_cast<size_t>(planner.bytes());
@@ -253,7 +149,7 @@ class Builder {
     int64_t elements = 1;
     if (by_row) elements = shape.rows;
     if (by_col) elements = by_row ? shape.elements : shape.cols;
-    Buffer buffer;
+    TileBuffer buffer;
     buffer.bytes = (elements * operand.size + 63) / 64 * 64;
     buffer.lasting = phased_ && !by_col;
     buffers_.push_back(buffer);
@@ -479,7 +375,7 @@ class Builder {
   const bool phased_;
   TileProgram out_;
   std::vector<Step>* steps_ = nullptr;
-  std::vector<Buffer> buffers_;
+  std::vector<TileBuffer> buffers_;
   std::vector<bool> by_row_;
   std::vector<bool> by_col_;
   std::vector<int> direct_;

@@ -225,4 +225,15 @@ inline Status RunProgram(const loop::Program& program, const Dims& domain,
   return Status::Ok();
 }
 
+// Tensors of these types and dims, each with other values.
+inline std::vector<Tensor> Filled(std::vector<std::pair<DataType, Dims>> specs) {
+  std::vector<Tensor> tensors;
+  uint64_t seed = 1;
+  for (const auto& [dtype, dims] : specs) {
+    tensors.emplace_back(dtype, dims);
+    tensors.back().Fill(seed++);
+  }
+  return tensors;
+}
+
 }  // namespace torch_tensorrt::core::kernels::testing
