@@ -1,0 +1,78 @@
+// cuda.attention on the HostGpu against the reference.
+#include <cmath>
+
+#include "tests/core/kernels/cuda/matrix/matrix_testing.h"
+
+namespace torch_tensorrt::core::kernels::testing {
+namespace {
+
+struct AttentionCase {
+  DataType dtype;
+  int64_t batch, heads, key_heads, queries, keys, depth, value_depth;
+  bool causal = false;
+  bool bshd = false;
+};
+
+// `mask`: empty, or broadcastable to [B, H, S, T].
+void ExpectAttention(const AttentionCase& c, const std::vector<TensorView>& mask = {},
+                     double scale = 0.2) {
+  const TestTensor q = RandomTensor(c.dtype, {c.batch, c.queries, c.heads, c.depth}, 1);
+  const TestTensor k = RandomTensor(c.dtype, {c.batch, c.key_heads, c.keys, c.depth}, 2);
+  const TestTensor v = RandomTensor(c.dtype, {c.batch, c.key_heads, c.keys, c.value_depth}, 3);
+  std::vector<TensorView> inputs{Transposed(q.view, 1, 2), k.view, v.view};
+  inputs.insert(inputs.end(), mask.begin(), mask.end());
+  const Dims out = c.bshd ? Dims{c.batch, c.queries, c.heads, c.value_depth}
+                          : Dims{c.batch, c.heads, c.queries, c.value_depth};
+  const Attributes attributes{{"scale", scale}, {"causal", c.causal}, {"out_bshd", c.bshd}};
+  ExpectSameAs("ref.Attention", "cuda.attention", attributes, inputs, {{c.dtype, out}},
+               MatrixTolerance(c.dtype),
+               StrCat(DataTypeName(c.dtype), " heads ", c.heads, "/", c.key_heads, " queries ",
+                      c.queries, " keys ", c.keys, " depth ", c.depth, "/", c.value_depth));
+}
+
+TEST(CudaAttentionTest, CausalAndGrouped) {
+  TRT_NEED_HOST_GPU();
+  ExpectAttention({DataType::kFloat16, 1, 2, 2, 70, 70, 64, 64, true, true});
+  ExpectAttention({DataType::kBFloat16, 2, 4, 2, 33, 90, 56, 40, true, false});
+}
+
+TEST(CudaAttentionTest, FewQueries) {
+  TRT_NEED_HOST_GPU();
+  ExpectAttention({DataType::kFloat16, 1, 8, 2, 1, 130, 96, 96, false, true});
+}
+
+TEST(CudaAttentionTest, AnyScaleAndDepth) {
+  TRT_NEED_HOST_GPU();
+  ExpectAttention({DataType::kFloat16, 1, 2, 1, 9, 31, 33, 7}, {}, -0.3);
+  ExpectAttention({DataType::kFloat16, 1, 1, 1, 3, 7, 16, 16}, {}, 0.0);
+}
+
+TEST(CudaAttentionTest, Masks) {
+  TRT_NEED_HOST_GPU();
+  const AttentionCase c{DataType::kFloat16, 2, 3, 3, 18, 40, 32, 32, false, false};
+  // The first query sees nothing and gives zeros; a row of equal, very low values is uniform.
+  std::vector<double> visible(18 * 40);
+  std::vector<double> added(18 * 40);
+  for (size_t i = 0; i < visible.size(); ++i) {
+    visible[i] = i >= 40 && i % 3 != 0 ? 1 : 0;
+    added[i] = i < 40 ? -INFINITY : i < 80 ? -3.4e38 : static_cast<double>(i % 7) - 3;
+  }
+  const TestTensor flags(DataType::kBool, {18, 40}, visible);
+  const TestTensor values(DataType::kFloat32, {1, 1, 18, 40}, added);
+  ExpectAttention(c, {flags.view});
+  ExpectAttention(c, {values.view});
+}
+
+TEST(CudaAttentionTest, RefusesWhatItCannotDo) {
+  const TestTensor wide = RandomTensor(DataType::kFloat16, {1, 1, 4, 136}, 1);
+  const TestTensor f32 = RandomTensor(DataType::kFloat32, {1, 1, 4, 32}, 1);
+  for (const TestTensor* x : {&wide, &f32}) {
+    const TestTensor out(x->view.dtype, {1, 1, 4, x->view.dims[3]});
+    const Status status =
+        RunCudaKernel("cuda.attention", {{"scale", 1.0}}, {x->view, x->view, x->view}, {out.view});
+    EXPECT_EQ(status.code(), StatusCode::kUnsupported) << status.ToString();
+  }
+}
+
+}  // namespace
+}  // namespace torch_tensorrt::core::kernels::testing

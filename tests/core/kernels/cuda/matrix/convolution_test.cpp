@@ -1,0 +1,133 @@
+// cuda.convolution and cuda.depthwise_convolution on the HostGpu against the reference.
+#include "tests/core/kernels/cuda/matrix/matrix_testing.h"
+
+namespace torch_tensorrt::core::kernels::testing {
+namespace {
+
+struct ConvolutionCase {
+  DataType dtype;
+  Dims x;  // [N, H, W, C] or [N, W, C]
+  int64_t out_channels;
+  Dims kernel, stride, padding, dilation;
+  int64_t groups = 1;
+  bool epilogue = false;
+};
+
+Dims OutputDims(const ConvolutionCase& c) {
+  Dims dims{c.x[0]};
+  const size_t spatial = c.kernel.size();
+  for (size_t d = 0; d < spatial; ++d) {
+    const int64_t room =
+        c.x[d + 1] + c.padding[d] + c.padding[spatial + d] - c.dilation[d] * (c.kernel[d] - 1) - 1;
+    dims.push_back(room / c.stride[d] + 1);
+  }
+  dims.push_back(c.out_channels);
+  return dims;
+}
+
+// [O, taps] -> [taps, O].
+TestTensor TapsFirst(const TestTensor& w, int64_t channels, int64_t taps) {
+  const std::vector<double> from = w.values();
+  std::vector<double> values(from.size());
+  for (int64_t o = 0; o < channels; ++o) {
+    for (int64_t t = 0; t < taps; ++t) {
+      values[static_cast<size_t>(t * channels + o)] = from[static_cast<size_t>(o * taps + t)];
+    }
+  }
+  return TestTensor(w.view.dtype, {taps, channels}, values);
+}
+
+void ExpectConvolution(const ConvolutionCase& c) {
+  const int64_t in_channels = c.x.back();
+  const int64_t taps = NumElements(c.kernel);
+  const bool depthwise = c.groups > 1 && c.groups == in_channels && c.groups == c.out_channels;
+  Dims w_dims{c.out_channels};
+  w_dims.insert(w_dims.end(), c.kernel.begin(), c.kernel.end());
+  w_dims.push_back(in_channels / c.groups);
+  const Dims out_dims = OutputDims(c);
+  const TestTensor x = RandomTensor(c.dtype, c.x, 1);
+  const TestTensor w = RandomTensor(c.dtype, w_dims, 2);
+  const TestTensor bias = RandomTensor(c.dtype, {c.out_channels}, 3);
+  const TestTensor residual = RandomTensor(c.dtype, out_dims, 4);
+  const TestTensor packed = depthwise
+                                ? TapsFirst(w, c.out_channels, taps)
+                                : PaddedRows(w, c.out_channels, taps * in_channels / c.groups);
+  Attributes reference{{"stride", c.stride}, {"padding", c.padding}, {"dilation", c.dilation},
+                       {"groups", c.groups}, {"has_bias", true},     {"channels_last", true}};
+  std::vector<TensorView> inputs{x.view, packed.view, bias.view};
+  std::vector<TensorView> plain{x.view, w.view, bias.view};
+  if (c.epilogue) {
+    reference.Set("epilogue", ReluAdd(static_cast<int>(out_dims.size()), c.dtype));
+    inputs.push_back(residual.view);
+    plain.push_back(residual.view);
+  }
+  Attributes attributes = reference;
+  attributes.Set("out_channels", c.out_channels)
+      .Set("in_channels", in_channels)
+      .Set("kernel", c.kernel)
+      .Set("b_dtype", c.dtype);
+  ExpectAgree(depthwise ? "cuda.depthwise_convolution" : "cuda.convolution", "ref.Convolution",
+              attributes, inputs, reference, plain, c.dtype, out_dims,
+              StrCat(DataTypeName(c.dtype), " ", ToString(c.x), " kernel ", ToString(c.kernel),
+                     " groups ", c.groups));
+}
+
+TEST(CudaConvolutionTest, Windows) {
+  TRT_NEED_HOST_GPU();
+  ExpectConvolution(
+      {DataType::kFloat16, {1, 7, 6, 16}, 24, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, true});
+  ExpectConvolution({DataType::kBFloat16, {2, 9, 7, 12}, 9, {3, 2}, {2, 1}, {2, 0, 1, 1}, {2, 2}});
+  ExpectConvolution({DataType::kFloat32, {1, 6, 6, 8}, 8, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});
+}
+
+TEST(CudaConvolutionTest, FewChannels) {
+  TRT_NEED_HOST_GPU();
+  ExpectConvolution({DataType::kFloat16, {1, 11, 10, 3}, 16, {7, 7}, {2, 2}, {3, 3, 3, 3}, {1, 1}});
+}
+
+TEST(CudaConvolutionTest, PaddedChannels) {
+  TRT_NEED_HOST_GPU();
+  const DataType dtype = DataType::kFloat16;
+  const TestTensor x = RandomTensor(dtype, {1, 9, 8, 3}, 1);
+  const TestTensor w = RandomTensor(dtype, {8, 3, 3, 3}, 2);
+  // Each tap's three weights and a zero; rows of 36 padded to 40.
+  const std::vector<double> from = w.values();
+  std::vector<double> values(8 * 40, 0.0);
+  for (size_t o = 0; o < 8; ++o) {
+    for (size_t i = 0; i < 27; ++i) values[o * 40 + i / 3 * 4 + i % 3] = from[o * 27 + i];
+  }
+  const TestTensor packed(dtype, {8, 40}, values);
+  const Attributes reference{{"stride", Dims{2, 2}},
+                             {"padding", Dims{1, 1, 1, 1}},
+                             {"dilation", Dims{1, 1}},
+                             {"groups", int64_t{1}},
+                             {"channels_last", true}};
+  Attributes attributes = reference;
+  attributes.Set("out_channels", int64_t{8})
+      .Set("in_channels", int64_t{3})
+      .Set("padded_channels", int64_t{4})
+      .Set("kernel", Dims{3, 3})
+      .Set("b_dtype", dtype);
+  ExpectAgree("cuda.convolution", "ref.Convolution", attributes, {x.view, packed.view}, reference,
+              {x.view, w.view}, dtype, {1, 5, 4, 8}, "padded");
+}
+
+TEST(CudaConvolutionTest, PointwiseGroupsAndOneDimension) {
+  TRT_NEED_HOST_GPU();
+  ExpectConvolution(
+      {DataType::kFloat16, {1, 5, 5, 32}, 40, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, true});
+  ExpectConvolution(
+      {DataType::kFloat16, {1, 5, 6, 32}, 16, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 2, true});
+  ExpectConvolution({DataType::kFloat16, {2, 19, 8}, 8, {5}, {2}, {2, 2}, {1}});
+}
+
+TEST(CudaDepthwiseTest, WindowsOfOneChannel) {
+  TRT_NEED_HOST_GPU();
+  ExpectConvolution(
+      {DataType::kFloat16, {2, 9, 13, 24}, 24, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 24, true});
+  ExpectConvolution({DataType::kFloat32, {1, 7, 3, 5}, 5, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 5});
+  ExpectConvolution({DataType::kBFloat16, {1, 20, 12}, 12, {3}, {1}, {2, 2}, {2}, 12});
+}
+
+}  // namespace
+}  // namespace torch_tensorrt::core::kernels::testing
