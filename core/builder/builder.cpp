@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "core/builder/tuner.h"
 #include "core/optimizer/optimizer.h"
 
 namespace torch_tensorrt::core::builder {
@@ -34,6 +35,9 @@ Result<BuildResult> Build(ir::Network network, const BuilderConfig& config) {
   const auto lower_start = std::chrono::steady_clock::now();
   TRT_ASSIGN_OR_RETURN(result.plan, LowerToPlan(network, config, &result.report));
   result.report.lower_seconds = Seconds(lower_start);
+  const auto tune_start = std::chrono::steady_clock::now();
+  TRT_RETURN_IF_ERROR(Tune(&result.plan, config, &result.report));
+  result.report.tune_seconds = Seconds(tune_start);
   return result;
 }
 

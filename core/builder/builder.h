@@ -25,6 +25,8 @@ struct BuilderConfig {
   // Tactic names never to use; "reference_only" leaves just the reference kernels.
   std::set<std::string> disabled_tactics;
   bool reference_only = false;
+  int timing_iterations = 1;      // runs averaged per timing
+  std::string timing_cache_path;  // file of the TimingCache; empty: none is read or written
   std::map<std::string, std::string> metadata;  // copied into the plan
   // Called with a phase name and the network's text after each pass, when set.
   std::function<void(const std::string&, const std::string&)> dump;
@@ -37,9 +39,21 @@ struct TacticChoice {
   std::vector<std::string> refused;  // "name: reason" of faster tactics that refused
 };
 
+// A step whose variants were timed, in this build or an earlier one.
+struct TunedStep {
+  std::string layer;
+  std::string kernel;
+  std::string choice;  // attributes added; empty: the table's choice
+  double microseconds = 0;
+  double table_microseconds = 0;
+  bool cached = false;
+};
+
 struct BuildReport {
   double optimize_seconds = 0;
   double lower_seconds = 0;  // tactics, views and packing
+  double tune_seconds = 0;
+  std::vector<TunedStep> tuned;
   std::vector<std::pair<std::string, double>> passes;
   std::vector<TacticChoice> choices;
   size_t packed_bytes = 0;  // memory the build allocated for constants

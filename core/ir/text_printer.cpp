@@ -11,6 +11,7 @@
 
 #include "core/ir/network.h"
 #include "core/types/half.h"
+#include "core/util/hash.h"
 
 namespace torch_tensorrt::core::ir {
 namespace {
@@ -27,12 +28,9 @@ std::string TensorText(const Tensor& tensor) {
   return "%" + (IsPlain(tensor.name) ? tensor.name : core::ToString(AttrValue(tensor.name)));
 }
 
-// 64-bit FNV-1a: tells constants apart in reports, no protection.
+// Tells constants apart; fast, because the engine cache prints networks to know them again.
 uint64_t Digest(const Weights& weights) {
-  const auto* bytes = weights.as<unsigned char>();
-  uint64_t hash = 0xcbf29ce484222325U;
-  for (size_t i = 0; i < weights.bytes(); ++i) hash = (hash ^ bytes[i]) * 0x100000001b3U;
-  return hash;
+  return ContentHash({weights.as<std::byte>(), weights.bytes()});
 }
 
 std::string ValueText(const Weights& weights, int64_t i) {

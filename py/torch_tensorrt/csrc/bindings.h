@@ -10,5 +10,6 @@ void BindTypes(pybind11::module_& module);
 void BindNetwork(pybind11::module_& module);
 void BindConversion(pybind11::module_& module);
 void BindBuilder(pybind11::module_& module);
+void BindEngineFile(pybind11::module_& module);
 
 }  // namespace torch_tensorrt::python

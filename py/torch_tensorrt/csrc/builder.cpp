@@ -1,5 +1,4 @@
-// Binds core/builder: network -> torch.classes.tensorrt.Engine. The one file of this module that
-// sees libtorch.
+// Binds core/builder: network -> torch.classes.tensorrt.Engine.
 #include "core/builder/builder.h"
 
 #include <torch/csrc/jit/python/pybind_utils.h>
@@ -21,6 +20,8 @@ core::builder::BuilderConfig ConfigFrom(const py::dict& options) {
   }
   config.optimization_level = options["optimization_level"].cast<int>();
   config.reference_only = options["reference_only"].cast<bool>();
+  config.timing_iterations = options["timing_iterations"].cast<int>();
+  config.timing_cache_path = options["timing_cache_path"].cast<std::string>();
   for (const py::handle item : options["disabled_passes"]) {
     config.disabled_passes.insert(item.cast<std::string>());
   }
@@ -35,10 +36,27 @@ core::builder::BuilderConfig ConfigFrom(const py::dict& options) {
   return config;
 }
 
+py::list TunedList(const core::builder::BuildReport& report) {
+  py::list out;
+  for (const core::builder::TunedStep& step : report.tuned) {
+    py::dict one;
+    one["layer"] = step.layer;
+    one["kernel"] = step.kernel;
+    one["choice"] = step.choice;
+    one["microseconds"] = step.microseconds;
+    one["table_microseconds"] = step.table_microseconds;
+    one["cached"] = step.cached;
+    out.append(one);
+  }
+  return out;
+}
+
 py::dict ReportDict(const core::builder::BuildReport& report) {
   py::dict out;
   out["optimize_seconds"] = report.optimize_seconds;
   out["lower_seconds"] = report.lower_seconds;
+  out["tune_seconds"] = report.tune_seconds;
+  out["tuned"] = TunedList(report);
   out["packed_bytes"] = report.packed_bytes;
   out["passes"] = report.passes;
   py::list choices;

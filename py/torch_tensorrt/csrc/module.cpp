@@ -7,4 +7,5 @@ PYBIND11_MODULE(_C, module) {
   torch_tensorrt::python::BindNetwork(module);
   torch_tensorrt::python::BindConversion(module);
   torch_tensorrt::python::BindBuilder(module);
+  torch_tensorrt::python::BindEngineFile(module);
 }

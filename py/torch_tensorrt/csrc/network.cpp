@@ -156,7 +156,8 @@ void BindNetwork(py::module_& module) {
       .def_property_readonly("num_layers", [](const Network& self) { return self.order().size(); })
       .def("remove_dead", &Network::RemoveDead, "Removes unused layers; returns how many.")
       .def("verify", [](const Network& self) { Check(self.Verify()); })
-      .def("to_string", &Network::ToString, py::arg("inline_elements") = 16)
+      .def("to_string", &Network::ToString, py::arg("inline_elements") = 16,
+           py::call_guard<py::gil_scoped_release>())
       .def("__str__", [](const Network& self) { return self.ToString(); })
       .def_static(
           "parse",

@@ -159,13 +159,19 @@ class CompilationSettings:
     timing_cache_path: str = _on(
         os.path.join(default_cache_dir(), "timing_cache.bin"), "File of the timing cache."
     )
-    cache_built_engines: bool = _off(False, "Store built engines.", _NOT_YET)
-    reuse_cached_engines: bool = _off(False, "Look engines up before building.", _NOT_YET)
-    engine_cache_dir: str = _off(
-        os.path.join(default_cache_dir(), "engines"), "Folder of the engine cache.", _NOT_YET
+    cache_built_engines: bool = _on(False, "Store built engines in the engine cache.")
+    reuse_cached_engines: bool = _on(
+        False, "Take an engine from the cache instead of building the same one again."
     )
-    engine_cache_size: int = _off(5368709120, "Size cap in bytes.", _NOT_YET)
-    custom_engine_cache: Any = _off(None, "A BaseEngineCache of the user's own.", _NOT_YET)
+    engine_cache_dir: str = _on(
+        os.path.join(default_cache_dir(), "engines"), "Folder of the engine cache."
+    )
+    engine_cache_size: int = _on(
+        5368709120, "Cap on the engine cache in bytes; least recently used engines go first."
+    )
+    custom_engine_cache: Any = _on(
+        None, "A BaseEngineCache of your own, used instead of the folder."
+    )
 
     # -- refit
     immutable_weights: bool = _off(True, "Weights cannot be refitted.", _NOT_YET)
@@ -215,6 +221,7 @@ _RANGED = {
     "min_block_size": (1, None),
     "optimization_level": (0, 5),
     "num_avg_timing_iters": (1, None),
+    "engine_cache_size": (0, None),
 }
 
 
@@ -298,6 +305,8 @@ def _coerce(name: str, value: Any) -> Any:
         return dtype._from(value).to(torch.dtype)
     if name.startswith(("torch_executed", "disabled_", "autocast_excluded")):
         return frozenset([value] if isinstance(value, (str, type)) else value)
+    if name in ("engine_cache_dir", "timing_cache_path") and isinstance(value, os.PathLike):
+        return os.fspath(value)
     return value
 
 
@@ -316,6 +325,17 @@ def _check_values(settings: CompilationSettings) -> None:
             raise InvalidOptionError(
                 f"[settings] {name} is an integer of at least {low}{upper}, not {value!r}"
             )
+    for name in ("engine_cache_dir", "timing_cache_path"):
+        if not isinstance(getattr(settings, name), str):
+            raise InvalidOptionError(
+                f"[settings] {name} is a path, not {getattr(settings, name)!r}"
+            )
+    cache = settings.custom_engine_cache
+    if cache is not None and not all(hasattr(cache, m) for m in ("get_hash", "check", "insert")):
+        raise InvalidOptionError(
+            f"[settings] custom_engine_cache is a {type(cache).__name__}; derive it from "
+            "torch_tensorrt.dynamo._engine_cache.BaseEngineCache"
+        )
     if not isinstance(settings.dryrun, (bool, str)):
         raise InvalidOptionError(f"[settings] dryrun is a bool or a path, not {settings.dryrun!r}")
     if settings.fallback_data_dependent_ops and settings.require_full_compilation:

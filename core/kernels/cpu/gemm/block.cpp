@@ -11,6 +11,7 @@ namespace {
 
 constexpr int64_t kMaxBlockRows = 144;  // rows of A kept in L2 while the panels pass by
 constexpr int64_t kMaxBlockPanels = 16;
+constexpr int64_t kMaxTuning = 4096;  // of values that plan files hold
 // Products added one after the other before the sum joins the others. The rounding error of a sum
 // grows with the length of its longest chain; this keeps it near that of a pairwise sum at about
 // one more addition in 256.
@@ -59,12 +60,17 @@ double TaskCost(const ProductPlan& plan, int64_t row_tasks, int64_t column_tasks
   return k * (tile_rows * columns + 2.0 * columns + 0.5 * static_cast<double>(rows));
 }
 
-void ChooseTasks(ProductPlan* plan, int threads) {
+void ChooseTasks(ProductPlan* plan, int threads, int64_t wanted_columns) {
   const ProductShape& shape = plan->shape;
   const double work = static_cast<double>(shape.rows) * static_cast<double>(shape.columns) *
                       static_cast<double>(shape.taps * shape.run);
   const int64_t wanted = std::clamp<int64_t>(static_cast<int64_t>(work / kMinTaskWork), 1, threads);
   const int64_t units = CeilDiv(PanelCount(shape.columns), plan->family->max_panels);
+  if (wanted_columns > 0) {
+    plan->column_tasks = std::min({wanted_columns, wanted, units});
+    plan->row_tasks = std::min(wanted / plan->column_tasks, shape.rows);
+    return;
+  }
   double best = 0;
   for (int64_t rows = 1; rows <= wanted; ++rows) {
     const int64_t columns = std::min(wanted / rows, units);
@@ -78,13 +84,13 @@ void ChooseTasks(ProductPlan* plan, int threads) {
   }
 }
 
-void ChooseBlocks(ProductPlan* plan) {
+void ChooseBlocks(ProductPlan* plan, int64_t wanted_rows) {
   const ProductShape& shape = plan->shape;
   const int64_t task_rows = CeilDiv(shape.rows, plan->row_tasks);
-  int64_t limit = kMaxBlockRows;
+  int64_t limit = wanted_rows > 0 ? wanted_rows : kMaxBlockRows;
   if (shape.scratch_per_row > 0) {
-    limit = std::clamp<int64_t>(kMaxRowScratch / shape.scratch_per_row, 2 * plan->family->max_rows,
-                                limit);
+    const int64_t least = std::min<int64_t>(2 * plan->family->max_rows, limit);
+    limit = std::clamp<int64_t>(kMaxRowScratch / shape.scratch_per_row, least, limit);
   }
   plan->block_rows = CeilDiv(task_rows, CeilDiv(task_rows, limit));
   const int64_t task_panels =
@@ -205,7 +211,12 @@ bool ProductTakesBf16Rows(DataType b_dtype) {
   return b_dtype == DataType::kBFloat16 && GemmMicro().bf16_bf16.max_rows > 0;
 }
 
-ProductPlan PlanProduct(const ProductShape& shape, int threads) {
+ProductTuning ProductTuning::Parse(const Attributes& attributes) {
+  const auto in_range = [](int64_t value) { return value >= 0 && value <= kMaxTuning ? value : 0; };
+  return {in_range(attributes.Int("column_tasks")), in_range(attributes.Int("block_rows"))};
+}
+
+ProductPlan PlanProduct(const ProductShape& shape, int threads, const ProductTuning& tuning) {
   ProductPlan plan;
   plan.shape = shape;
   plan.family = &FamilyOf(shape);
@@ -214,8 +225,8 @@ ProductPlan PlanProduct(const ProductShape& shape, int threads) {
     plan.row_tasks = 0;
     return plan;
   }
-  ChooseTasks(&plan, threads);
-  ChooseBlocks(&plan);
+  ChooseTasks(&plan, threads, tuning.column_tasks);
+  ChooseBlocks(&plan, tuning.block_rows);
   plan.pointer_bytes = Align64(shape.taps * plan.block_rows * static_cast<int64_t>(sizeof(void*)));
   plan.row_bytes = Align64(plan.block_rows * shape.scratch_per_row);
   const int64_t block =

@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "core/kernels/cpu/gemm/micro.h"
+#include "core/types/attributes.h"
 #include "core/types/data_type.h"
 
 namespace torch_tensorrt::core::kernels {
@@ -49,6 +50,16 @@ struct ProductShape {
   int64_t scratch_per_row = 0;
 };
 
+// What the builder may choose by timing instead of by the cost model; 0 leaves the choice to the
+// model. Any value gives the same result up to the order of sums.
+struct ProductTuning {
+  int64_t column_tasks = 0;  // at most; the threads left over share the rows
+  int64_t block_rows = 0;    // at most
+
+  // From the attributes "column_tasks" and "block_rows"; values out of range count as 0.
+  static ProductTuning Parse(const Attributes& attributes);
+};
+
 struct ProductPlan {
   ProductShape shape;
   const MicroFamily* family = nullptr;
@@ -70,7 +81,7 @@ struct ProductPlan {
 bool ProductTakesBf16Rows(DataType b_dtype);
 
 // `threads`: at most that many tasks.
-ProductPlan PlanProduct(const ProductShape& shape, int threads);
+ProductPlan PlanProduct(const ProductShape& shape, int threads, const ProductTuning& tuning = {});
 
 struct ProductArgs {
   const RowSource* a = nullptr;

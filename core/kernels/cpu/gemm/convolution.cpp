@@ -165,6 +165,7 @@ class ConvolutionKernel final : public Kernel {
   ConvolutionParams params_;
   ConvolutionTaps taps_;
   std::string algorithm_;
+  ProductTuning tuning_;
   OutputStage output_;
 };
 
@@ -177,6 +178,7 @@ Result<std::unique_ptr<const Kernel>> ConvolutionKernel::Create(const Attributes
   }
   kernel->taps_ = TapsOf(p.kernel, p.dilation, p.in_channels, p.groups);
   kernel->algorithm_ = attributes.Str("algorithm", "");
+  kernel->tuning_ = ProductTuning::Parse(attributes);
   TRT_ASSIGN_OR_RETURN(kernel->output_, OutputStage::Create(attributes, 2));
   return std::unique_ptr<const Kernel>(std::move(kernel));
 }
@@ -225,9 +227,9 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   state->widen = !state->pointwise && !state->direct_rows;
   const int threads = MaxThreads();
   const int64_t groups = params_.groups;
-  state->product =
-      PlanProduct(ShapeOf(*state, x.dtype),
-                  std::max<int>(1, threads / static_cast<int>(std::min<int64_t>(groups, threads))));
+  state->product = PlanProduct(
+      ShapeOf(*state, x.dtype),
+      std::max<int>(1, threads / static_cast<int>(std::min<int64_t>(groups, threads))), tuning_);
   state->slots = std::max<int64_t>(1, std::min<int64_t>(threads, groups * state->product.tasks()));
   state->bias_bytes = output_.BiasScratch(args.inputs);
   if (state->widen) {

@@ -32,6 +32,7 @@ class GemmKernel final : public Kernel {
   int64_t k_ = 0;
   DataType b_dtype_ = DataType::kFloat32;
   bool transpose_a_ = false;
+  ProductTuning tuning_;
   OutputStage output_;
 };
 
@@ -41,6 +42,7 @@ Result<std::unique_ptr<const Kernel>> GemmKernel::Create(const Attributes& attri
   kernel->k_ = attributes.Int("k", -1);
   kernel->b_dtype_ = attributes.Get<DataType>("b_dtype", DataType::kFloat32);
   kernel->transpose_a_ = attributes.Bool("transpose_a");
+  kernel->tuning_ = ProductTuning::Parse(attributes);
   if (kernel->n_ < 0 || kernel->k_ < 0 || !CanPack(kernel->b_dtype_)) {
     return InvalidArgument("[cpu.gemm] n ", kernel->n_, ", k ", kernel->k_, ", weights of type ",
                            DataTypeName(kernel->b_dtype_));
@@ -104,7 +106,7 @@ Result<Prepared> GemmKernel::Prepare(const PrepareArgs& args) const {
   shape.a_is_bf16 = state->direct_rows && a.dtype == DataType::kBFloat16;
   shape.in_place = state->output.in_place;
   shape.scratch_per_row = MatrixRows(a, state->direct_rows).ScratchPerRow();
-  state->product = PlanProduct(shape, MaxThreads());
+  state->product = PlanProduct(shape, MaxThreads(), tuning_);
   const size_t scratch = state->bias_bytes + state->product.scratch_bytes();
   return Prepared{std::move(state), scratch};
 }

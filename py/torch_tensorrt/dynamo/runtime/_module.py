@@ -49,7 +49,7 @@ class TorchTensorRTModule(torch.nn.Module):
         self.report: Any = None
         self.engine: Any = None
         if serialized_engine is not None:
-            self._set_engine(_to_engine(serialized_engine))
+            self._set_engine(to_engine(serialized_engine))
             _check_names("input", input_binding_names, self.input_binding_names)
             _check_names("output", output_binding_names, self.output_binding_names)
 
@@ -99,7 +99,7 @@ class TorchTensorRTModule(torch.nn.Module):
     def set_extra_state(self, state: dict[str, Any]) -> None:
         """Takes the plan of another module's ``get_extra_state``."""
         self.name = state["name"]
-        self._set_engine(_to_engine(state["plan"]))
+        self._set_engine(to_engine(state["plan"]))
 
     def serialized_engine_tensor(self) -> torch.Tensor:
         """The plan file as a 1-d uint8 tensor."""
@@ -136,7 +136,12 @@ class TorchTensorRTModule(torch.nn.Module):
         )
 
 
-def _to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
+def to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
+    """The engine object of a plan file's bytes.
+
+    Raises:
+        RuntimeError: the bytes are no plan file, or damaged.
+    """
     if isinstance(source, torch.ScriptObject):
         return source
     if isinstance(source, (bytes, bytearray)) and not source:

@@ -1,0 +1,217 @@
+#include "core/builder/tuner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "core/builder/step_bench.h"
+#include "core/device/cpu/isa.h"
+#include "core/tactics/variants.h"
+#include "core/util/parallel.h"
+
+namespace torch_tensorrt::core::builder {
+namespace {
+
+constexpr double kTie = 1.03;
+constexpr double kHopeless = 1.5;  // a variant this much slower than the best is not timed again
+
+double Now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+std::string ChoiceText(const Attributes& attributes) {
+  std::string out;
+  for (const auto& [name, value] : attributes.map()) {
+    out += StrCat(out.empty() ? "" : " ", name, "=", ToString(value));
+  }
+  return out;
+}
+
+// Steps that are the same to time.
+struct Problem {
+  std::string key;
+  std::vector<size_t> steps;
+  std::vector<Attributes> variants;  // the table's choice first
+  double seconds = 0;                // of the table's choice, roughly
+  double total() const { return seconds * static_cast<double>(steps.size()); }
+};
+
+class Tuner {
+ public:
+  Tuner(engine::Plan* plan, const BuilderConfig& config, BuildReport* report)
+      : plan_(*plan),
+        config_(config),
+        report_(*report),
+        limits_(LimitsOf(config.optimization_level)),
+        deadline_(Now() + limits_.budget_seconds),
+        bench_(*plan) {}
+
+  Status Run() {
+    FindProblems();
+    if (problems_.empty()) return Status::Ok();
+    if (!config_.timing_cache_path.empty()) cache_ = TimingCache::Load(config_.timing_cache_path);
+    std::vector<Problem*> open;
+    for (Problem& problem : problems_) {
+      if (!ApplyCached(problem)) open.push_back(&problem);
+    }
+    for (Problem* problem : open) Estimate(problem);
+    // The budget goes to what the engine spends most time in.
+    std::stable_sort(open.begin(), open.end(),
+                     [](const Problem* a, const Problem* b) { return a->total() > b->total(); });
+    bool learned = false;
+    for (Problem* problem : open) {
+      if (problem->seconds < limits_.least_seconds) continue;
+      if (TimeVariants(problem)) learned = true;
+    }
+    // A cache that cannot be kept only costs time in later builds.
+    if (learned && !config_.timing_cache_path.empty())
+      (void)cache_.Save(config_.timing_cache_path).ok();
+    return Status::Ok();
+  }
+
+ private:
+  void FindProblems() {
+    std::map<std::string, size_t> known;
+    for (size_t i = 0; i < plan_.steps.size(); ++i) {
+      const engine::PlanStep& step = plan_.steps[i];
+      std::vector<Attributes> variants = tactics::VariantsOf(
+          {step.kernel, step.attributes, CurrentIsa(), MaxThreads(), limits_.exhaustive});
+      if (variants.empty() || !bench_.Select(step).ok()) continue;
+      variants.insert(variants.begin(), Attributes());
+      const std::string key = TuningKey(bench_.text());
+      const auto [at, fresh] = known.emplace(key, problems_.size());
+      if (fresh) problems_.push_back({key, {}, std::move(variants), 0});
+      problems_[at->second].steps.push_back(i);
+    }
+  }
+
+  bool ApplyCached(const Problem& problem) {
+    const TimingRecord* record = cache_.Find(problem.key);
+    if (record == nullptr) return false;
+    for (const Attributes& variant : problem.variants) {
+      if (ChoiceText(variant) != record->choice) continue;
+      Apply(problem, variant, *record, true);
+      return true;
+    }
+    return false;  // a variant that is no longer offered
+  }
+
+  void Apply(const Problem& problem, const Attributes& variant, const TimingRecord& record,
+             bool cached) {
+    for (const size_t i : problem.steps) {
+      engine::PlanStep& step = plan_.steps[i];
+      for (const auto& [name, value] : variant.map()) step.attributes.Set(name, value);
+      report_.tuned.push_back({step.name, step.kernel, record.choice, record.microseconds,
+                               record.table_microseconds, cached});
+    }
+  }
+
+  // One timing of the table's choice, after one run that touches all memory.
+  void Estimate(Problem* problem) {
+    if (Now() > deadline_ || !bench_.Select(plan_.steps[problem->steps.front()]).ok()) return;
+    const auto candidate = bench_.Make(Attributes());
+    if (!candidate.ok() || !bench_.Time(*candidate).ok()) return;
+    const Result<double> seconds = bench_.Time(*candidate);
+    if (seconds.ok()) problem->seconds = *seconds;
+  }
+
+  struct Contender {
+    size_t variant = 0;
+    StepBench::Candidate candidate;
+    std::vector<double> seconds;
+  };
+
+  // The contenders' timings, interleaved so that a disturbance hits all alike. Empty when time is
+  // up before each has all of its timings, or a kernel fails.
+  std::vector<Contender> TimeAll(const Problem& problem) {
+    std::vector<Contender> all;
+    for (size_t i = 0; i < problem.variants.size(); ++i) {
+      auto candidate = bench_.Make(problem.variants[i]);
+      if (candidate.ok()) all.push_back({i, std::move(candidate).value(), {}});
+    }
+    for (int round = 0; round < limits_.repeats; ++round) {
+      double best = 0;
+      for (Contender& contender : all) {
+        const double seconds = Average(contender.candidate);
+        if (seconds < 0) return {};
+        contender.seconds.push_back(seconds);
+        best = best == 0 ? seconds : std::min(best, seconds);
+      }
+      if (round > 0) continue;
+      std::erase_if(all, [best](const Contender& contender) {
+        return contender.variant != 0 && contender.seconds.front() > kHopeless * best;
+      });
+    }
+    return all;
+  }
+
+  // Of timing_iterations runs; negative when there is no time left or the kernel fails.
+  double Average(const StepBench::Candidate& candidate) {
+    double sum = 0;
+    for (int i = 0; i < config_.timing_iterations; ++i) {
+      const Result<double> seconds = bench_.Time(candidate);
+      if (!seconds.ok() || Now() > deadline_) return -1;
+      sum += *seconds;
+    }
+    return sum / config_.timing_iterations;
+  }
+
+  // Whether the cache has learned something.
+  bool TimeVariants(Problem* problem) {
+    if (!bench_.Select(plan_.steps[problem->steps.front()]).ok()) return false;
+    const std::vector<Contender> contenders = TimeAll(*problem);
+    if (contenders.empty() || contenders.front().variant != 0) return false;
+    std::vector<double> seconds;
+    for (const Contender& contender : contenders) seconds.push_back(Median(contender.seconds));
+    const size_t picked = PickVariant(seconds);
+    const Attributes& variant = problem->variants[contenders[picked].variant];
+    const TimingRecord record{ChoiceText(variant), seconds[picked] * 1e6, seconds.front() * 1e6};
+    cache_.Put(problem->key, record);
+    Apply(*problem, variant, record, false);
+    return true;
+  }
+
+  engine::Plan& plan_;
+  const BuilderConfig& config_;
+  BuildReport& report_;
+  const TuneLimits limits_;
+  const double deadline_;
+  StepBench bench_;
+  TimingCache cache_;
+  std::vector<Problem> problems_;
+};
+
+}  // namespace
+
+TuneLimits LimitsOf(int optimization_level) {
+  if (optimization_level < 3) return {};
+  if (optimization_level == 3) return {0.3, 50e-6, 5, false};
+  if (optimization_level == 4) return {2.0, 20e-6, 7, true};
+  return {10.0, 0, 11, true};
+}
+
+size_t PickVariant(const std::vector<double>& seconds) {
+  const double best = *std::min_element(seconds.begin(), seconds.end());
+  const auto first =
+      std::find_if(seconds.begin(), seconds.end(), [best](double t) { return t <= kTie * best; });
+  return static_cast<size_t>(first - seconds.begin());
+}
+
+std::string TuningKey(const std::string& text) {
+  return StrCat("isa ", IsaName(CurrentIsa()), " threads ", MaxThreads(), " cpu ", CpuModel(),
+                " | ", text);
+}
+
+Status Tune(engine::Plan* plan, const BuilderConfig& config, BuildReport* report) {
+  const bool wanted = LimitsOf(config.optimization_level).budget_seconds > 0;
+  if (!wanted || config.target != Target::kCpu || config.timing_iterations < 1) return Status::Ok();
+  return Tuner(plan, config, report).Run();
+}
+
+}  // namespace torch_tensorrt::core::builder
