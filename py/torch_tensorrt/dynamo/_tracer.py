@@ -127,5 +127,8 @@ def device_of(mod: torch.nn.Module, device: Any) -> torch.device:
         return found
     for tensor in [*mod.parameters(), *mod.buffers()]:
         return tensor.device
-    targets = [child.engine.target() for child in mod.modules() if getattr(child, "engine", None)]
-    return torch.device("cuda" if "cuda" in targets else "cpu")
+    held: list[Any] = [getattr(child, "engine", None) for child in mod.modules()]
+    # Not by truth value: an engine has no length.
+    engines: list[Any] = [engine for engine in held if isinstance(engine, torch.ScriptObject)]
+    on_gpu = any(engine.target() == "cuda" for engine in engines)
+    return torch.device("cuda" if on_gpu else "cpu")
