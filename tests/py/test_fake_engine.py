@@ -68,6 +68,9 @@ def test_every_method_of_the_engine_is_there(engine):
     assert {"io_spec", "name", "serialize", "stats"} <= names
     assert names <= set(dir(engine))
     assert engine.name() == "net"
-    for name in names - {"io_spec", "name"}:
+    assert engine.target() == "cpu"
+    arguments = {"metadata": ["key"], "prepare_on": [0], "compile_for": ["sm_90a"]}
+    arguments["set_cuda_graphs"] = [True]
+    for name in names - {"io_spec", "name", "target"}:
         with pytest.raises(RuntimeError, match=rf"Engine\.{name}.*while tracing"):
-            getattr(engine, name)(*(["key"] if name == "metadata" else []))
+            getattr(engine, name)(*arguments.get(name, []))

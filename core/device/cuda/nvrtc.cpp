@@ -108,8 +108,9 @@ Status Create(const Nvrtc& nvrtc, const KernelSource& source, Program* program) 
   std::vector<const char*> pointers;
   for (const std::string& string : strings) pointers.push_back(string.c_str());
   const size_t count = source.headers.size();
-  const int code = nvrtc.create(program, source.text.c_str(), (source.name + ".cu").c_str(),
-                                static_cast<int>(count), pointers.data(), pointers.data() + count);
+  const std::string file = source.name.ends_with(".cu") ? source.name : source.name + ".cu";
+  const int code = nvrtc.create(program, source.text.c_str(), file.c_str(), static_cast<int>(count),
+                                pointers.data(), pointers.data() + count);
   return code == 0 ? Status::Ok() : CompileError(nvrtc, code, source, "any", "");
 }
 

@@ -30,11 +30,17 @@ def place(gm: fx.GraphModule, settings: CompilationSettings) -> CompilationSetti
     if wanted is None or (found is not None and wanted == found):
         return dataclasses.replace(settings, device=Device(found or _CPU))
     if found is not None:
-        raise InvalidOptionError(
-            f"[settings] device {settings.device}, but the module and its inputs are on {found}; "
-            f"drop the option, or move both: module.to('{wanted}'), tensor.to('{wanted}')"
-        )
+        raise disagreement(wanted, found)
     return settings
+
+
+def disagreement(wanted: torch.device, found: torch.device) -> InvalidOptionError:
+    """The error of a ``device`` option for a module that is elsewhere."""
+    there = "the CPU" if found.type == "cpu" else str(found)
+    return InvalidOptionError(
+        f"[settings] device {wanted}, but the module and its inputs are on {there}; "
+        f"drop the option, or move both: module.to('{wanted}'), tensor.to('{wanted}')"
+    )
 
 
 def graph_device(gm: fx.GraphModule) -> torch.device | None:

@@ -15,9 +15,11 @@ from torch_tensorrt.dynamo._inputs import (
     as_argument_tuple,
     capture_shape,
     example_values,
+    flat_leaves,
     map_inputs,
     prepare_inputs,
 )
+from torch_tensorrt.dynamo._placement import disagreement
 
 
 def trace(
@@ -53,7 +55,8 @@ def trace(
         raise ValueError("[trace] give inputs or arg_inputs, not both: they mean the same")
     args = prepare_inputs(as_argument_tuple(arg_inputs if arg_inputs is not None else inputs))
     keywords = prepare_inputs(dict(kwarg_inputs or {}))
-    torch_device = device_of(mod, device)
+    given = [list(as_argument_tuple(arg_inputs if arg_inputs is not None else inputs))]
+    torch_device = device_of(mod, device, [*given, dict(kwarg_inputs or {})])
 
     dynamic_shapes = kwargs.get("dynamic_shapes")
     if dynamic_shapes is None:
@@ -120,15 +123,25 @@ def input_dims(spec: Input, shared: dict[str, tuple[tuple[int, int], Any]]) -> d
     return dims
 
 
-def device_of(mod: torch.nn.Module, device: Any) -> torch.device:
-    """``device`` if given, else where the module's parameters are, or its engines run."""
+def device_of(mod: torch.nn.Module, device: Any, inputs: Any = None) -> torch.device:
+    """``device`` if given, else where the module's parameters are, or its engines run, or the
+    tensors among ``inputs`` are.
+
+    Raises:
+        InvalidOptionError: ``device`` is of another kind than that of the module's parameters.
+    """
+    from torch_tensorrt.dynamo.runtime import TorchTensorRTModule
+
+    found = next((tensor.device for tensor in [*mod.parameters(), *mod.buffers()]), None)
     if device is not None:
-        found: torch.device = Device._from(device).to(torch.device)
-        return found
-    for tensor in [*mod.parameters(), *mod.buffers()]:
-        return tensor.device
-    held: list[Any] = [getattr(child, "engine", None) for child in mod.modules()]
-    # Not by truth value: an engine has no length.
-    engines: list[Any] = [engine for engine in held if isinstance(engine, torch.ScriptObject)]
-    on_gpu = any(engine.target() == "cuda" for engine in engines)
-    return torch.device("cuda" if on_gpu else "cpu")
+        wanted: torch.device = Device._from(device).to(torch.device)
+        if found is not None and found.type != wanted.type:
+            raise disagreement(wanted, found)
+        return wanted
+    engines = [child.engine for child in mod.modules() if isinstance(child, TorchTensorRTModule)]
+    if found is None and engines:
+        on_gpu = any(engine is not None and engine.target() == "cuda" for engine in engines)
+        found = torch.device("cuda" if on_gpu else "cpu")
+    tensors = [leaf for leaf in flat_leaves(inputs) if isinstance(leaf, torch.Tensor)]
+    given = [tensor.device for tensor in tensors if tensor.dim() > 0 or tensor.is_cuda]
+    return found or next(iter(given), torch.device("cpu"))

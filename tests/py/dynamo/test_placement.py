@@ -45,7 +45,7 @@ def test_the_option_must_agree_with_the_graph() -> None:
     wanted = CompilationSettings(device=Device("cuda:1"))
     assert place(graph(CUDA), wanted).device == Device("cuda:1")
     assert place(graph(), wanted).device == Device("cuda:1")
-    with pytest.raises(InvalidOptionError, match="are on cpu"):
+    with pytest.raises(InvalidOptionError, match="are on the CPU"):
         place(graph(CPU), wanted)
     with pytest.raises(InvalidOptionError, match=r"cuda:1.*module.to\('cpu'\)"):
         place(graph(CUDA), CompilationSettings(device=Device("cpu")))
