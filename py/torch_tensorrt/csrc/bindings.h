@@ -11,5 +11,6 @@ void BindNetwork(pybind11::module_& module);
 void BindConversion(pybind11::module_& module);
 void BindBuilder(pybind11::module_& module);
 void BindEngineFile(pybind11::module_& module);
+void BindWeightWatch(pybind11::module_& module);
 
 }  // namespace torch_tensorrt::python

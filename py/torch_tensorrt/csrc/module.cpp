@@ -8,4 +8,5 @@ PYBIND11_MODULE(_C, module) {
   torch_tensorrt::python::BindConversion(module);
   torch_tensorrt::python::BindBuilder(module);
   torch_tensorrt::python::BindEngineFile(module);
+  torch_tensorrt::python::BindWeightWatch(module);
 }
