@@ -34,11 +34,12 @@ struct Params {
 struct Shape {
   int warps_rows = 4;
   int warps_keys = 1;
+  int blocks = 1;  // of 16 rows per warp
   int keys = 64;
   int split = 1;
 
   int threads() const { return warps_rows * warps_keys * 32; }
-  int64_t rows() const { return warps_rows * 16; }
+  int64_t rows() const { return warps_rows * blocks * 16; }
 };
 
 int64_t RoundUp(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
@@ -53,18 +54,19 @@ int64_t SharedBytes(const Shape& shape, int64_t d, int64_t d_v) {
   return std::max(operands, sums) + 1024;
 }
 
-// `pairs` of batch and key head, `rows` queries each. The widest tile of rows that still gives
-// every multiprocessor work; few rows share out the keys instead.
-Shape ChooseShape(const device::cuda::GpuInfo& gpu, int64_t pairs, int64_t rows, int64_t keys) {
+// `pairs` of batch and key head, `rows` queries each, heads of `d`. The widest tile of rows that
+// still gives every multiprocessor work; few rows share out the keys instead.
+Shape ChooseShape(const device::cuda::GpuInfo& gpu, int64_t pairs, int64_t rows, int64_t keys,
+                  int64_t d) {
+  constexpr int64_t kMostForTwoBlocks = 64;  // registers
   const int64_t multiprocessors = std::max(gpu.multiprocessors, 1);
   Shape shape;
-  shape.warps_rows = 8;
-  while (shape.warps_rows > 1 &&
-         (pairs * CeilDiv(rows, shape.rows()) < multiprocessors ||
-          (shape.warps_rows == 8 && pairs * CeilDiv(rows, shape.rows()) < 2 * multiprocessors) ||
-          shape.rows() / 2 >= rows)) {
-    shape.warps_rows /= 2;
-  }
+  shape.blocks = d <= kMostForTwoBlocks ? 2 : 1;
+  const auto too_wide = [&] {
+    return pairs * CeilDiv(rows, shape.rows()) < multiprocessors || shape.rows() / 2 >= rows;
+  };
+  if (too_wide()) shape.blocks = 1;
+  while (shape.warps_rows > 1 && too_wide()) shape.warps_rows /= 2;
   shape.warps_keys = std::max(1, 4 / shape.warps_rows);
   if (gpu.compute_major < 9) return shape;
   const int64_t tiles = CeilDiv(keys, shape.keys);
@@ -211,8 +213,9 @@ Result<AttentionState::Variant> AttentionKernel::Load(const Gpu& gpu, const Atte
   text += Define("TRT_IN", StorageName(type)) + Define("HEAD", RoundUp(p.d, 16)) +
           Define("HEAD_V", RoundUp(p.d_v, 16)) + Define("ALIGNED", aligned ? 1 : 0) +
           Define("CAUSAL", causal_ ? 1 : 0) + Define("WARPS_ROWS", shape.warps_rows) +
-          Define("WARPS_KEYS", shape.warps_keys) + Define("KEYS", shape.keys) +
-          Define("SPLIT", shape.split) + "#include \"tile_load.cuh\"\n";
+          Define("WARPS_KEYS", shape.warps_keys) + Define("BLOCKS", shape.blocks) +
+          Define("KEYS", shape.keys) + Define("SPLIT", shape.split) +
+          "#include \"tile_load.cuh\"\n";
   AttentionState::Variant v;
   TRT_ASSIGN_OR_RETURN(
       v.function, gpu.Load(MakeSource("attention", text + std::string(SourceText("attention.cu"))),
@@ -234,7 +237,8 @@ Result<Prepared> AttentionKernel::Prepare(const PrepareArgs& args) const {
   if (args.gpu == nullptr || args.outputs[0].numel() == 0) return Prepared{std::move(state), 0};
   Params& p = state->params;
   const int64_t batch = args.inputs[0].dims[0];
-  state->shape = ChooseShape(args.gpu->info(), batch * p.key_heads, p.rows, p.t);
+  state->shape =
+      ChooseShape(args.gpu->info(), batch * p.key_heads, p.rows, p.t, std::max(p.d, p.d_v));
   p.row_tiles = static_cast<int32_t>(CeilDiv(p.rows, state->shape.rows()));
   const TensorView* mask = args.inputs.size() > 3 ? &args.inputs[3] : nullptr;
   TRT_ASSIGN_OR_RETURN(state->aligned,

@@ -1,6 +1,7 @@
 #include "core/kernels/cuda/matrix/tile.h"
 
 #include <algorithm>
+#include <cmath>
 #include <span>
 
 namespace torch_tensorrt::core::kernels::cuda {
@@ -18,20 +19,21 @@ struct Candidate {
 
 // Measured on an H200; f16 and bf16.
 constexpr Candidate kWarpgroup[] = {
-    {{128, 256, 4, 8, 1, true, 1}, 2600, 500, 4200},
-    {{256, 128, 4, 8, 1, true, 1}, 2500, 500, 4200},
+    {{128, 192, 4, 8, 1, true, 1}, 3000, 420, 3500},
+    {{128, 256, 4, 8, 1, true, 1}, 3100, 500, 4200},
+    {{256, 128, 4, 8, 1, true, 1}, 3000, 500, 4200},
     {{128, 128, 3, 8, 1, true, 1}, 1850, 330, 2600},
-    {{64, 256, 4, 4, 2, true, 1}, 1800, 400, 2700},
+    {{64, 256, 4, 4, 2, true, 1}, 2300, 400, 2700},
     {{64, 128, 4, 4, 2, true, 1}, 1550, 190, 2000},
     {{128, 64, 4, 8, 1, true, 1}, 1400, 190, 2000},
-    {{64, 64, 5, 4, 1, true, 1}, 1250, 130, 1500},
+    {{64, 64, 5, 4, 1, true, 1}, 1250, 150, 1500},
 };
 constexpr Candidate kWarp[] = {
     {{128, 128, 4, 2, 4, false, 1}, 1250, 700, 2600},
     {{64, 64, 4, 2, 2, false, 1}, 1000, 350, 1500},
 };
 constexpr Candidate kFloat[] = {
-    {{64, 64, 3, 2, 2, false, 1}, 150, 800, 2000},
+    {{64, 64, 3, 2, 2, false, 1}, 125, 800, 2000},
 };
 constexpr Candidate kGathered[] = {
     {{64, 64, 3, 2, 2, false, 1}, 200, 1500, 3000},
@@ -75,7 +77,7 @@ int FitStages(const device::cuda::GpuInfo& gpu, const Tile& tile, int64_t blocks
 
 double Nanoseconds(const device::cuda::GpuInfo& gpu, const Candidate& c, DataType dtype, int64_t m,
                    int64_t n, int64_t k, int64_t batches) {
-  constexpr double kClusterNs = 500;
+  constexpr double kClusterNs = 300;
   constexpr double kLoadNs = 800;  // from asking for an operand tile to having it
   const Tile& tile = c.tile;
   const int64_t blocks = Blocks(tile, m, n, batches);
@@ -88,9 +90,12 @@ double Nanoseconds(const device::cuda::GpuInfo& gpu, const Candidate& c, DataTyp
   const double work = static_cast<double>(tile.m) * tile.n * static_cast<double>(TileDepth(dtype));
   const double waiting = kLoadNs / std::max(tile.stages - (tile.wgmma ? 2 : 1), 1);
   const double step = std::max({c.step_ns, waiting, work * sharing / c.rate});
+  // Blocks wait for each other and read each other's sums.
+  const double cluster =
+      kClusterNs * (1 + tile.split) * std::sqrt(static_cast<double>(tile.m) * tile.n) / 64;
   return static_cast<double>(waves) *
              (static_cast<double>(Steps(tile, dtype, k)) * step + c.fixed_ns) +
-         (tile.split > 1 ? kClusterNs + 60.0 * tile.split : 0.0);
+         (tile.split > 1 ? cluster : 0.0);
 }
 
 }  // namespace
@@ -116,8 +121,9 @@ Tile ChooseTile(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t m, int
       c.tile.stages =
           FitStages(gpu, c.tile, Blocks(c.tile, m, n, batches), Steps(c.tile, dtype, k));
       if (c.tile.shared_bytes() > gpu.shared_per_block && gpu.shared_per_block != 0) continue;
-      if (split > 1 &&
-          (gpu.compute_major < 9 || CeilDiv(k, TileDepth(dtype)) < kStepsPerSplit * split)) {
+      // Clusters that wait for each other's multiprocessors cost more than they save.
+      if (split > 1 && (gpu.compute_major < 9 || Steps(c.tile, dtype, k) < kStepsPerSplit ||
+                        Blocks(c.tile, m, n, batches) > gpu.multiprocessors)) {
         continue;
       }
       const double ns = Nanoseconds(gpu, c, dtype, m, n, k, batches);

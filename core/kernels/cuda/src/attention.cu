@@ -5,7 +5,8 @@
 //   ALIGNED               1: rows of q, k, v start at multiples of 16 bytes
 //   CAUSAL                1: key t is visible to query s when t <= s
 //   TRT_MASK              element type of the mask (b8: true = visible); undefined: no mask
-//   WARPS_ROWS            warps along queries, 16 rows each
+//   WARPS_ROWS            warps along queries
+//   BLOCKS                blocks of 16 rows per warp
 //   WARPS_KEYS            warps that share the keys of a tile
 //   KEYS                  keys per tile
 //   SPLIT                 blocks (of one cluster) that share the keys
@@ -13,7 +14,8 @@
 #include "math.cuh"
 
 constexpr int kThreads = WARPS_ROWS * WARPS_KEYS * 32;
-constexpr int kRows = WARPS_ROWS * 16;
+constexpr int kWarpRows = BLOCKS * 16;
+constexpr int kRows = WARPS_ROWS * kWarpRows;
 constexpr int kParts = (HEAD + 63) / 64, kPartsV = (HEAD_V + 63) / 64;  // tiles of 128-byte rows
 constexpr int kWarpKeys = KEYS / WARPS_KEYS;
 constexpr int kBytesQ = kRows * 128 * kParts;
@@ -63,6 +65,7 @@ TRT_DEVICE void LoadChunk(u32 tile, int r, int chunk, const TRT_IN* row, bool ex
 
 TRT_DEVICE void LoadQueries(const Params& p, u32 tile, int batch, int key_head, int row0) {
   constexpr int kChunks = kRows * kParts * 8;
+#pragma unroll 1
   for (int i = static_cast<int>(threadIdx.x); i < kChunks; i += kThreads) {
     const int r = i / (kParts * 8), row = min(row0 + r, p.rows - 1);
     LoadChunk<kRows>(tile, r, i % (kParts * 8),
@@ -86,7 +89,7 @@ TRT_DEVICE void LoadKeys(u32 tile, const TRT_IN* base, i64 stride, int key0, int
                   inside ? 16 : 0);
   }
 #else
-#pragma unroll 4
+#pragma unroll 1
   for (int r = r0; r < KEYS; r += kStep) {
     const int key = min(key0 + r, keys - 1);
     LoadChunk<KEYS>(tile, r, chunk, base + key * stride, key0 + r < keys, d);
@@ -94,13 +97,13 @@ TRT_DEVICE void LoadKeys(u32 tile, const TRT_IN* base, i64 stride, int key0, int
 #endif
 }
 
-// What a warp keeps: 16 rows; lane l has rows l / 4 and l / 4 + 8.
+// What a warp keeps of 16 rows; lane l has rows l / 4 and l / 4 + 8.
 struct Rows {
   u32 q[HEAD / 16][4];
   float sums[HEAD_V / 8][4];
   float maximum[2], total[2];  // maximum of the scaled scores
   int query[2];
-  int first_query;  // of the warp
+  int first_query;  // of the 16
 #ifdef TRT_MASK
   const TRT_MASK* mask[2];
 #endif
@@ -129,16 +132,18 @@ TRT_DEVICE void StartRows(const Params& p, Rows& w, int batch, int key_head, int
   }
 }
 
-TRT_DEVICE void LoadFragments(Rows& w, u32 tile, int warp_row) {
+TRT_DEVICE void LoadFragments(Rows& w, u32 tile, int first) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int step = 0; step < HEAD / 16; ++step) {
     LoadMatrix(w.q[step], tile + step / 4 * kRows * 128 +
-                              Swizzle(warp_row * 16 + lane % 16, step % 4 * 2 + lane / 16));
+                              Swizzle(first + lane % 16, step % 4 * 2 + lane / 16));
   }
 }
 
-TRT_DEVICE void Scores(const Rows& w, u32 keys, int first, float (&s)[kWarpKeys / 8][4]) {
+typedef float Scores[kWarpKeys / 8][4];
+
+TRT_DEVICE void ComputeScores(const Rows (&w)[BLOCKS], u32 keys, int first, Scores (&s)[BLOCKS]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int step = 0; step < HEAD / 16; ++step) {
@@ -148,8 +153,11 @@ TRT_DEVICE void Scores(const Rows& w, u32 keys, int first, float (&s)[kWarpKeys 
       u32 b[4];
       LoadMatrix(b, part + Swizzle(first + j * 8 + lane % 8 + lane / 16 * 8,
                                    step % 4 * 2 + lane / 8 % 2));
-      Mma<TRT_IN>(s[j], w.q[step], b[0], b[1]);
-      Mma<TRT_IN>(s[j + 1], w.q[step], b[2], b[3]);
+#pragma unroll
+      for (int i = 0; i < BLOCKS; ++i) {
+        Mma<TRT_IN>(s[i][j], w[i].q[step], b[0], b[1]);
+        Mma<TRT_IN>(s[i][j + 1], w[i].q[step], b[2], b[3]);
+      }
     }
   }
 }
@@ -179,7 +187,7 @@ TRT_DEVICE bool AllVisible(const Params& p, const Rows& w, int key0) {
 }
 
 // Scales and masks the scores of keys key0 ...
-TRT_DEVICE void Mask(const Params& p, const Rows& w, int key0, float (&s)[kWarpKeys / 8][4]) {
+TRT_DEVICE void Mask(const Params& p, const Rows& w, int key0, Scores& s) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -201,7 +209,7 @@ TRT_DEVICE void Mask(const Params& p, const Rows& w, int key0, float (&s)[kWarpK
 
 // Turns scores, which `scale` > 0 is still to multiply, into weights relative to the rows' new
 // maxima and rescales what was summed before.
-TRT_DEVICE void Weigh(Rows& w, float scale, float (&s)[kWarpKeys / 8][4]) {
+TRT_DEVICE void Weigh(Rows& w, float scale, Scores& s) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float top = -TRT_INFINITY;
@@ -234,35 +242,43 @@ TRT_DEVICE void Weigh(Rows& w, float scale, float (&s)[kWarpKeys / 8][4]) {
   }
 }
 
-TRT_DEVICE void AddValues(Rows& w, u32 values, int first, const float (&s)[kWarpKeys / 8][4]) {
+TRT_DEVICE void AddValues(Rows (&w)[BLOCKS], u32 values, int first, const Scores (&s)[BLOCKS]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int step = 0; step < kWarpKeys / 16; ++step) {
-    const u32 weights[4] = {PackPair<TRT_IN>(s[step * 2][0], s[step * 2][1]),
-                            PackPair<TRT_IN>(s[step * 2][2], s[step * 2][3]),
-                            PackPair<TRT_IN>(s[step * 2 + 1][0], s[step * 2 + 1][1]),
-                            PackPair<TRT_IN>(s[step * 2 + 1][2], s[step * 2 + 1][3])};
+    u32 weights[BLOCKS][4];
+#pragma unroll
+    for (int i = 0; i < BLOCKS; ++i) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const float* pair = &s[i][step * 2 + e / 2][e % 2 * 2];
+        weights[i][e] = PackPair<TRT_IN>(pair[0], pair[1]);
+      }
+    }
 #pragma unroll
     for (int j = 0; j < HEAD_V / 8; j += 2) {
       u32 b[4];
       LoadMatrixTransposed(b, values + j / 8 * KEYS * 128 +
                                   Swizzle(first + step * 16 + lane % 16, j % 8 + lane / 16));
-      Mma<TRT_IN>(w.sums[j], weights, b[0], b[1]);
-      Mma<TRT_IN>(w.sums[j + 1], weights, b[2], b[3]);
+#pragma unroll
+      for (int i = 0; i < BLOCKS; ++i) {
+        Mma<TRT_IN>(w[i].sums[j], weights[i], b[0], b[1]);
+        Mma<TRT_IN>(w[i].sums[j + 1], weights[i], b[2], b[3]);
+      }
     }
   }
 }
 
-// The warp's rows to shared memory: sums as kRows rows of kSumRow floats per group of warps along
+// 16 rows to shared memory: sums as kRows rows of kSumRow floats per group of warps along
 // keys, then maximum and total of each row.
-TRT_DEVICE void StageRows(const Rows& w, float* staged, int warp_row, int warp_keys) {
+TRT_DEVICE void StageRows(const Rows& w, float* staged, int first, int warp_keys) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float total = w.total[half];
     total += ShuffleXor(total, 1);
     total += ShuffleXor(total, 2);
-    const int r = warp_keys * kRows + warp_row * 16 + lane / 4 + half * 8;
+    const int r = warp_keys * kRows + first + lane / 4 + half * 8;
     float* row = staged + r * kSumRow;
 #pragma unroll
     for (int j = 0; j < HEAD_V / 8; ++j) {
@@ -391,7 +407,7 @@ TRT_KERNEL void
 #if SPLIT > 1
 __cluster_dims__(1, 1, SPLIT)
 #endif
-__launch_bounds__(kThreads)
+__launch_bounds__(kThreads, 1)
 trt_attention(const __grid_constant__ Params p) {
   char* memory = DynamicShared();
   const u32 queries = SharedAddress(memory), stages = queries + kBytesQ;
@@ -420,31 +436,45 @@ trt_attention(const __grid_constant__ Params p) {
   };
   if (first < end) load(first);
   CopyCommit();
-  Rows w;
-  StartRows(p, w, batch, key_head, row0 + warp_row * 16);
+  Rows w[BLOCKS];
+#pragma unroll
+  for (int i = 0; i < BLOCKS; ++i) {
+    StartRows(p, w[i], batch, key_head, row0 + warp_row * kWarpRows + i * 16);
+  }
 #pragma unroll 1
   for (int tile = first; tile < end; ++tile) {
     CopyWait<0>();
     __syncthreads();
-    if (tile == first) LoadFragments(w, queries, warp_row);
+    if (tile == first) {
+#pragma unroll
+      for (int i = 0; i < BLOCKS; ++i) {
+        LoadFragments(w[i], queries, warp_row * kWarpRows + i * 16);
+      }
+    }
     if (tile + 1 < end) load(tile + 1);
     CopyCommit();
     const u32 stage = stages + (tile - first) % kStages * (kBytesK + kBytesV);
-    float s[kWarpKeys / 8][4] = {};
-    Scores(w, stage, warp_keys * kWarpKeys, s);
     const int key0 = tile * KEYS + warp_keys * kWarpKeys;
-    if (AllVisible(p, w, key0)) {
-      Weigh(w, p.scale, s);
-    } else {
-      Mask(p, w, key0, s);
-      Weigh(w, 1.0f, s);
+    Scores s[BLOCKS] = {};
+    ComputeScores(w, stage, warp_keys * kWarpKeys, s);
+#pragma unroll
+    for (int i = 0; i < BLOCKS; ++i) {
+      if (AllVisible(p, w[i], key0)) {
+        Weigh(w[i], p.scale, s[i]);
+      } else {
+        Mask(p, w[i], key0, s[i]);
+        Weigh(w[i], 1.0f, s[i]);
+      }
     }
     AddValues(w, stage + kBytesK, warp_keys * kWarpKeys, s);
   }
   CopyWait<0>();
   __syncthreads();
   float* staged = reinterpret_cast<float*>(memory);
-  StageRows(w, staged, warp_row, warp_keys);
+#pragma unroll
+  for (int i = 0; i < BLOCKS; ++i) {
+    StageRows(w[i], staged, warp_row * kWarpRows + i * 16, warp_keys);
+  }
   __syncthreads();
 #if SPLIT > 1
   float* shared = staged + WARPS_KEYS * kRows * (kSumRow + 4);

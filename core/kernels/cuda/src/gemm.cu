@@ -335,10 +335,9 @@ TRT_DEVICE void Collect(const float* staged, int row, int column, float (&v)[8])
 #endif
 }
 
-// A thread finishes the same eight columns of several rows.
+// A thread finishes the same eight columns of several rows; threads left over do nothing.
 constexpr int kVectors = TILE_N / 8;
 constexpr int kRowsOfBlock = TILE_M / SPLIT;
-static_assert(kThreads % kVectors == 0, "a thread keeps its columns");
 constexpr int kRowStep = kThreads / kVectors;
 
 struct Bias {
@@ -361,17 +360,18 @@ struct Bias {
 // before the first result is written. Rows beyond the last repeat it and are not written.
 TRT_DEVICE void FinishVectors(const Params& p, const TrtEpilogueArgs& e, const Place& at,
                               const float* staged, const Bias& bias, int first, int column) {
-  constexpr int kCount = kRowsOfBlock / kRowStep > 0 ? kRowsOfBlock / kRowStep : 1;
-  constexpr int kBatch = kCount % 4 == 0 ? 4 : kCount % 2 == 0 ? 2 : 1;
+  constexpr int kCount = (kRowsOfBlock + kRowStep - 1) / kRowStep;
+  constexpr int kBatch = kCount < 4 ? kCount : 4;
   const i64 row0 = static_cast<i64>(at.batch) * p.out_batch_rows + at.row;
   const i64 out_column = static_cast<i64>(at.batch) * p.out_batch_columns + at.column + column;
-  const int r0 = first + static_cast<int>(threadIdx.x) / kVectors, last = p.m - 1 - at.row;
+  const int r0 = first + static_cast<int>(threadIdx.x) / kVectors;
+  const int last = min(p.m - 1 - at.row, first + kRowsOfBlock - 1);
 #pragma unroll 1
   for (int i = 0; i < kCount; i += kBatch) {
     Pack<trt_out, 8> results[kBatch];
 #pragma unroll
     for (int u = 0; u < kBatch; ++u) {
-      const int r = min(r0 + (i + u) * kRowStep, last);
+      const int r = max(min(r0 + (i + u) * kRowStep, last), 0);
       float v[8];
       Collect(staged, r, column, v);
       bias.AddTo(v);
@@ -380,7 +380,7 @@ TRT_DEVICE void FinishVectors(const Params& p, const TrtEpilogueArgs& e, const P
 #pragma unroll
     for (int u = 0; u < kBatch; ++u) {
       const int r = r0 + (i + u) * kRowStep;
-      if (r <= last && r < first + kRowsOfBlock) {
+      if (r <= last) {
         results[u].StoreAligned(p.out + (row0 + r) * p.out_row + out_column);
       }
     }
@@ -410,7 +410,11 @@ TRT_KERNEL void
 #if SPLIT > 1
 __cluster_dims__(1, 1, SPLIT)
 #endif
+#if TERMS == 3
+__launch_bounds__(kThreads, 1)
+#else
 __launch_bounds__(kThreads)
+#endif
 trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueArgs e) {
   char* memory = DynamicShared();
   const Place at = FindTile(p);
@@ -427,7 +431,8 @@ trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueAr
   ReleaseNext();
   MainLoop(p, loader, acc, SharedAddress(memory), tiles);
   const int column = static_cast<int>(threadIdx.x) % kVectors * 8;
-  const bool exists = at.column + column < p.n;
+  const bool exists =
+      at.column + column < p.n && static_cast<int>(threadIdx.x) < kVectors * kRowStep;
   Bias bias;
   if (exists) {
     bias.Load(p, static_cast<i64>(at.batch) * p.out_batch_columns + at.column + column,

@@ -61,7 +61,7 @@ TEST(CudaGemmTest, RowsOfAnyLength) {
 
 TEST(CudaGemmTest, Float32KeepsItsPrecision) {
   TRT_NEED_HOST_GPU();
-  ExpectGemm({DataType::kFloat32, {17}, 24, 100, true, true});
+  ExpectGemm({DataType::kFloat32, {17}, 24, 60, true, true});
 }
 
 TEST(CudaGemmTest, FewRows) {
