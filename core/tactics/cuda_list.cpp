@@ -19,6 +19,10 @@ std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind) {
     case LayerKind::kMatrixMultiply:
       return CudaMatrixTactics(kind);
     case LayerKind::kAdaptivePool:
+    case LayerKind::kGather:
+    case LayerKind::kPool:
+    case LayerKind::kReduce:
+      return CudaRowTactics(kind);
     case LayerKind::kArgReduce:
     case LayerKind::kCast:
     case LayerKind::kConcat:
@@ -28,15 +32,12 @@ std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind) {
     case LayerKind::kExpand:
     case LayerKind::kFill:
     case LayerKind::kFused:
-    case LayerKind::kGather:
     case LayerKind::kGatherElements:
     case LayerKind::kIndex:
     case LayerKind::kIndexPut:
     case LayerKind::kIota:
     case LayerKind::kNormalization:
     case LayerKind::kPad:
-    case LayerKind::kPool:
-    case LayerKind::kReduce:
     case LayerKind::kReshape:
     case LayerKind::kResize:
     case LayerKind::kRotaryEmbedding:

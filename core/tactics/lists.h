@@ -15,6 +15,8 @@ std::span<const Tactic> RowTactics(ir::LayerKind kind);
 std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind);
 // Of these, convolutions, matrix products and attention.
 std::span<const Tactic> CudaMatrixTactics(ir::LayerKind kind);
+// Gathers, reductions and pooling.
+std::span<const Tactic> CudaRowTactics(ir::LayerKind kind);
 // Last entry of every list on NVIDIA GPUs.
 Result<StepSpec> DescribeCudaReference(const TacticQuery& query);
 // Last entry of every list: takes anything.

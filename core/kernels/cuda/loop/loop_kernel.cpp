@@ -62,6 +62,76 @@ DataType BitsType(DataType type) {
   }
 }
 
+loop::Program CopyProgram(int rank, DataType type) {
+  loop::Program program;
+  program.rank = rank;
+  loop::Input input{type, {}, false};
+  for (int d = 0; d < rank; ++d) input.map.push_back(static_cast<int8_t>(d));
+  program.inputs.push_back(std::move(input));
+  program.outputs.push_back({type, false});
+  loop::Instr load;
+  load.kind = loop::InstrKind::kLoad;
+  load.type = type;
+  loop::Instr store = load;
+  store.kind = loop::InstrKind::kStore;
+  store.args[0] = 0;
+  program.instrs = {load, store};
+  return program;
+}
+
+constexpr int64_t kTile = 32;        // of row_transpose.cu
+constexpr size_t kMaxBatchDims = 3;  // likewise
+
+// The outer dim along which the input is dense, when the copy turns it against the inner one and
+// both are long enough for tiles; else -1.
+int TurnedDim(const JoinedDomain& domain) {
+  const LoopAccess& in = domain.accesses[0];
+  const bool turned = in.inner == Inner::kStrided && domain.accesses[1].inner == Inner::kUnit;
+  if (!turned || domain.inner < 8 || domain.outer.size() > kMaxBatchDims + 1) return -1;
+  for (size_t d = 0; d < domain.outer.size(); ++d) {
+    if (in.strides[d] == 1 && domain.outer[d] >= 8) return static_cast<int>(d);
+  }
+  return -1;
+}
+
+// The launch of row_transpose.cu for outer dim `turned` and the inner dim.
+Status AddTranspose(StepPlan& plan, const JoinedDomain& domain, size_t turned, const Placed& from,
+                    const Placed& to) {
+  const LoopAccess& in = domain.accesses[0];
+  const LoopAccess& out = domain.accesses[1];
+  std::vector<size_t> batch;
+  for (size_t d = 0; d < domain.outer.size(); ++d) {
+    if (d != turned) batch.push_back(d);
+  }
+  const int64_t size_a = domain.outer[turned];
+  const int64_t tiles_a = CeilDiv(size_a, kTile);
+  const int64_t tiles_b = CeilDiv(domain.inner, kTile);
+  int64_t blocks = tiles_a * tiles_b;
+  std::vector<int64_t> sizes(kMaxBatchDims, 1);
+  std::vector<int64_t> strides[2] = {std::vector<int64_t>(kMaxBatchDims, 0),
+                                     std::vector<int64_t>(kMaxBatchDims, 0)};
+  for (size_t k = 0; k < batch.size(); ++k) {
+    const size_t at = kMaxBatchDims - batch.size() + k;
+    sizes[at] = domain.outer[batch[k]];
+    strides[0][at] = in.strides[batch[k]];
+    strides[1][at] = out.strides[batch[k]];
+    blocks *= sizes[at];
+  }
+  if (blocks > INT32_MAX) return Unsupported("[cuda.copy] a transpose of ", blocks, " tiles");
+  ParamBlock params;
+  params.Pointer(from.place).Pointer(to.place).Int(size_a).Int(domain.inner);
+  params.Int(in.inner_stride).Int(out.strides[turned]).Divide(tiles_a).Divide(tiles_b);
+  params.Divide(sizes[1]).Divide(sizes[2]);
+  for (const std::vector<int64_t>& side : strides) {
+    for (const int64_t stride : side) params.Int(stride);
+  }
+  device::cuda::LaunchConfig config;
+  config.grid[0] = static_cast<unsigned>(blocks);
+  config.block[0] = 256;
+  const std::string option = StrCat("-DELEMENT=u", SizeOf(from.view.dtype) * 8);
+  return plan.AddFile("row_transpose.cu", "transpose", {option}, config, params);
+}
+
 class LoopKernel : public Kernel {
  public:
   explicit LoopKernel(loop::Program program) : program_(std::move(program)) {}
@@ -136,20 +206,13 @@ Status AddCopy(StepPlan& plan, const Placed& from, const Placed& to) {
   Placed source = from;
   Placed target = to;
   source.view.dtype = target.view.dtype = BitsType(from.view.dtype);
-  loop::Program program;
-  program.rank = to.view.rank;
-  loop::Input input{source.view.dtype, {}, false};
-  for (int d = 0; d < program.rank; ++d) input.map.push_back(static_cast<int8_t>(d));
-  program.inputs.push_back(std::move(input));
-  program.outputs.push_back({target.view.dtype, false});
-  loop::Instr load;
-  load.kind = loop::InstrKind::kLoad;
-  load.type = source.view.dtype;
-  loop::Instr store = load;
-  store.kind = loop::InstrKind::kStore;
-  store.args[0] = 0;
-  program.instrs = {load, store};
+  const loop::Program program = CopyProgram(to.view.rank, target.view.dtype);
   const Dims domain(to.view.dims.begin(), to.view.dims.begin() + to.view.rank);
+  TRT_ASSIGN_OR_RETURN(
+      const JoinedDomain joined,
+      JoinDomain(program, domain, std::span(&source.view, 1), std::span(&target.view, 1), false));
+  const int turned = TurnedDim(joined);
+  if (turned >= 0) return AddTranspose(plan, joined, static_cast<size_t>(turned), source, target);
   return AddLoop(plan, program, domain, {source}, {target});
 }
 

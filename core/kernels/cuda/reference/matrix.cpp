@@ -11,7 +11,7 @@ namespace torch_tensorrt::core::kernels::cuda {
 namespace {
 
 constexpr int kAttentionThreads = 128;  // kThreads of ref_attention.cu
-constexpr int64_t kMaxValueDepth = 1024;
+constexpr int64_t kMaxValueDepth = 512;
 
 void SwapLast(TensorView* view) {
   const size_t last = At(view->rank - 1);
@@ -39,7 +39,7 @@ Status AddWithEpilogue(StepPlan& plan, const std::string& entry, size_t first_ex
                        ParamBlock params) {
   const TensorView& out = plan.out();
   const DataType type = plan.in(0).dtype;
-  std::vector<std::string> options = {DefineType("A", type)};
+  std::vector<std::string> options = {DefineType("DATA", type)};
   std::string text(SourceText("ref_matrix.cu"));
   if (text.empty()) return InternalError("[cuda] this build has no kernel text ref_matrix.cu");
   const bool has_epilogue = plan.attributes.Has("epilogue") && IsFloat(type);

@@ -4,7 +4,7 @@
 
 typedef typename RegisterOf<DATA>::type Register;
 constexpr int kThreads = 128;
-constexpr int kMaxPerThread = 8;  // value_depth <= 1024
+constexpr int kMaxPerThread = 4;  // value_depth <= 512
 
 struct AttentionParams {
   View<const DATA> q;     // [B, H, S, D]
@@ -20,6 +20,7 @@ struct AttentionParams {
 TRT_DEVICE Register Score(const AttentionParams& p, i64 b, i64 h, i64 s, i64 t, i64 q0, i64 k0) {
   if (p.causal != 0 && t > s) return -Register(TRT_INF);
   Register dot = Register(0);
+#pragma unroll 1
   for (i64 d = 0; d < p.q.dims[3]; ++d) {
     dot += FromStorage(p.q.data[q0 + d * p.q.strides[3]]) *
            FromStorage(p.k.data[k0 + t * p.k.strides[2] + d * p.k.strides[3]]);
@@ -49,6 +50,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const Attention
   const i64 v0 = b * p.v.strides[0] + kv * p.v.strides[1];
   const i64 visible = p.causal != 0 && s + 1 < keys ? s + 1 : keys;
   Register acc[kMaxPerThread];
+#pragma unroll
   for (int e = 0; e < kMaxPerThread; ++e) acc[e] = Register(0);
   Register max = -Register(TRT_INF), sum = Register(0);
   for (i64 first = 0; first < visible; first += kThreads) {
@@ -64,10 +66,12 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const Attention
     __syncthreads();
     sum = sum * old + tile_sum;
     const int n = static_cast<int>(visible - first < kThreads ? visible - first : kThreads);
+#pragma unroll
     for (int e = 0; e < kMaxPerThread; ++e) {
       const i64 column = thread + static_cast<i64>(e) * kThreads;
-      if (column >= depth) break;
+      if (column >= depth) continue;
       Register part = acc[e] * old;
+#pragma unroll 1
       for (int j = 0; j < n; ++j) {
         part += scores[j] *
                 FromStorage(p.v.data[v0 + (first + j) * p.v.strides[2] + column * p.v.strides[3]]);
@@ -78,9 +82,10 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const Attention
     __syncthreads();
   }
   const i64 out0 = b * p.out.strides[0] + h * p.out.strides[1] + s * p.out.strides[2];
+#pragma unroll
   for (int e = 0; e < kMaxPerThread; ++e) {
     const i64 column = thread + static_cast<i64>(e) * kThreads;
-    if (column >= depth) break;
+    if (column >= depth) continue;
     const Register value = max == -Register(TRT_INF) ? Register(0) : acc[e] / sum;
     p.out.data[out0 + column * p.out.strides[3]] = ToStorage<DATA>(value);
   }

@@ -1,9 +1,9 @@
 // MatrixMultiply, Convolution, Deconvolution: one thread per output element, sums in double (i64
-// for integers). A, B are storage types. The text of the epilogue, if the output is floating, comes
-// before this one and defines EPILOGUE.
+// for integers). DATA is the storage type of all. The text of the epilogue, if the output is
+// floating, comes before this one and defines EPILOGUE.
 #include "view.cuh"
 
-typedef typename RegisterOf<A>::type Register;
+typedef typename RegisterOf<DATA>::type Register;
 typedef typename SumOf<Register>::type Sum;
 #ifdef EPILOGUE
 typedef trt_out Out;
@@ -12,15 +12,15 @@ typedef trt_out Out;
   (p).out.data[(p).out.Offset(i)] = \
       trt_epilogue(static_cast<trt_acc>(sum), (p).epilogue, (i) / (p).columns, (i) % (p).columns)
 #else
-typedef A Out;
+typedef DATA Out;
 #define EPILOGUE_ARGS
-#define STORE(p, i, sum) (p).out.data[(p).out.Offset(i)] = Finish<A>(sum)
+#define STORE(p, i, sum) (p).out.data[(p).out.Offset(i)] = Finish<DATA>(sum)
 #endif
 
 struct MatrixParams {
-  View<const A> a;     // [batch..., M, K], broadcast to the output's batch
-  View<const A> b;     // [batch..., K, N]
-  View<const A> bias;  // broadcast to the output
+  View<const DATA> a;     // [batch..., M, K], broadcast to the output's batch
+  View<const DATA> b;     // [batch..., K, N]
+  View<const DATA> bias;  // broadcast to the output
   View<Out> out;
   i64 has_bias;
   i64 columns;
@@ -52,9 +52,9 @@ extern "C" __global__ void matmul(const MatrixParams p) {
 }
 
 struct ConvParams {
-  View<const A> x;  // [N, C, d, h, w]
-  View<const A> w;  // [O, I/g, d, h, w]; deconvolution [I, O/g, d, h, w]
-  View<const A> bias;
+  View<const DATA> x;  // [N, C, d, h, w]
+  View<const DATA> w;  // [O, I/g, d, h, w]; deconvolution [I, O/g, d, h, w]
+  View<const DATA> bias;
   View<Out> out;  // in its own order of dims
   i64 place[5];   // where n, c, d, h, w stand among the output's dims; -1: nowhere
   i64 groups;
