@@ -1,5 +1,5 @@
-// Reading plan files from disk. (Writing is one write of PlanEncoder's bytes; who writes decides
-// how the file gets its name.)
+// Opening plan files on disk. (Writing is one write of PlanEncoder's bytes; who writes decides how
+// the file gets its name.)
 #pragma once
 
 #include <string>
@@ -8,9 +8,10 @@
 
 namespace torch_tensorrt::core::engine {
 
-// Reads the whole file, on all threads, into memory as AllocateAligned gives it, decodes and
-// verifies it. The plan's constants keep that memory; the file may change or go afterwards.
-// DataLoss: the file is damaged or no plan. DeviceError: the system cannot open or read it.
-Result<Plan> ReadPlanFile(const std::string& path);
+// Maps the file, decodes and verifies it. The plan's constants lie in the mapping, which processes
+// that open the same file share: nothing is copied. The file may be replaced or removed afterwards
+// but must not be written to. DataLoss: the file is damaged or no plan. DeviceError: the system
+// cannot open or map it.
+Result<Plan> OpenPlanFile(const std::string& path);
 
 }  // namespace torch_tensorrt::core::engine

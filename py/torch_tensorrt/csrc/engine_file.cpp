@@ -20,7 +20,7 @@ py::object LoadEngine(const std::string& path) {
   core::Result<std::shared_ptr<const core::engine::Engine>> engine = core::Status();
   {
     const py::gil_scoped_release release;
-    core::Result<core::engine::Plan> plan = core::engine::ReadPlanFile(path);
+    core::Result<core::engine::Plan> plan = core::engine::OpenPlanFile(path);
     engine = plan.ok() ? core::engine::Engine::Create(std::move(plan).value())
                        : decltype(engine)(plan.status());
   }

@@ -90,8 +90,9 @@ class BaseEngineCache(ABC):
 class DiskEngineCache(BaseEngineCache):
     """Engines as files of one folder, the least recently used removed first.
 
-    Any number of processes may share the folder: a file appears whole or not at all, and a reader
-    keeps what it has opened.
+    Any number of processes may share the folder: a file appears whole or not at all, and whoever
+    has opened one keeps it, and shares its memory with others that have. Files are replaced and
+    removed, never written to: do the same.
 
     Args:
         engine_cache_size: Cap on the sum of all entries in bytes. An engine larger than that is not
@@ -202,6 +203,9 @@ def find_engine(cache: BaseEngineCache, key: str) -> Engine | None:
         if engine is None or engine.metadata(_KEY) == key:
             return engine
         reason: object = "it holds another engine"
+    except (OSError, _core().DeviceError) as error:
+        logger.warning("the engine cache cannot be read: %s", error)
+        return None
     except Exception as error:
         reason = error
     logger.warning("the engine cache entry %s cannot be used and is removed: %s", key[:16], reason)
