@@ -105,7 +105,19 @@ def test_weights_that_change_are_seen(builds):
         for model in (eager, copied):
             model.linear.weight.data = weight * 3
         same(compiled(x, 3)[0], eager(x, 3)[0])
+        for model in (eager, copied):
+            model.linear.weight.data.copy_(weight - 1)
+        same(compiled(x, 3)[0], eager(x, 3)[0])
     assert any("weights of a compiled graph have changed" in w for w in builds.warnings)
+
+
+def test_weights_made_and_changed_in_inference_mode():
+    with torch.inference_mode():
+        model = nn.Sequential(nn.Linear(4, 4), nn.ReLU()).eval()
+        compiled, x = jit(model), torch.randn(2, 4)
+        same(compiled(x), model(x))
+        model[0].weight.mul_(2)
+        same(compiled(x), model(x))
 
 
 def test_weights_that_change_all_the_time_end_in_pytorch(builds):
