@@ -79,8 +79,7 @@ loop::Program CopyProgram(int rank, DataType type) {
   return program;
 }
 
-constexpr int64_t kTile = 32;        // of row_transpose.cu
-constexpr size_t kMaxBatchDims = 3;  // likewise
+constexpr size_t kMaxBatchDims = 3;  // of row_transpose.cu
 
 // The outer dim along which the input is dense, when the copy turns it against the inner one and
 // both are long enough for tiles; else -1.
@@ -104,8 +103,10 @@ Status AddTranspose(StepPlan& plan, const JoinedDomain& domain, size_t turned, c
     if (d != turned) batch.push_back(d);
   }
   const int64_t size_a = domain.outer[turned];
-  const int64_t tiles_a = CeilDiv(size_a, kTile);
-  const int64_t tiles_b = CeilDiv(domain.inner, kTile);
+  // Narrow elements need more of them in flight.
+  const int64_t tile = SizeOf(from.view.dtype) <= 2 ? 64 : 32;
+  const int64_t tiles_a = CeilDiv(size_a, tile);
+  const int64_t tiles_b = CeilDiv(domain.inner, tile);
   int64_t blocks = tiles_a * tiles_b;
   std::vector<int64_t> sizes(kMaxBatchDims, 1);
   std::vector<int64_t> strides[2] = {std::vector<int64_t>(kMaxBatchDims, 0),
@@ -128,8 +129,10 @@ Status AddTranspose(StepPlan& plan, const JoinedDomain& domain, size_t turned, c
   device::cuda::LaunchConfig config;
   config.grid[0] = static_cast<unsigned>(blocks);
   config.block[0] = 256;
-  const std::string option = StrCat("-DELEMENT=u", SizeOf(from.view.dtype) * 8);
-  return plan.AddFile("row_transpose.cu", "transpose", {option}, config, params);
+  return plan.AddFile(
+      "row_transpose.cu", "transpose",
+      {StrCat("-DELEMENT=u", SizeOf(from.view.dtype) * 8), StrCat("-DkTile=", tile)}, config,
+      params);
 }
 
 class LoopKernel : public Kernel {

@@ -200,9 +200,11 @@ void PlanRows(LoopPlan* plan, int multiprocessors) {
     plan->blocks = std::min((rows + per_block - 1) / per_block, kMaxGrid);
     return;
   }
-  // Two to four vectors a thread.
+  // Many rows: four vectors a thread, so that several rows share a multiprocessor. Few rows: more
+  // threads for each.
+  const int64_t vectors = rows < int64_t{2} * multiprocessors ? 2 : 4;
   int threads = 64;
-  while (threads < kMaxRowThreads && units > int64_t{threads} * 2) threads *= 2;
+  while (threads < kMaxRowThreads && units > threads * vectors) threads *= 2;
   plan->threads = plan->lanes = threads;
   const int64_t chunks = (units + threads - 1) / threads;
   plan->chunks = chunks <= most_chunks ? static_cast<int>(chunks) : 0;

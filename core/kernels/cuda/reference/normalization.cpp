@@ -113,6 +113,66 @@ Status PlanBatch(StepPlan& plan) {
   return AddLoop(plan, builder.program(), DimsOf(in), PlacedInputs(plan), PlacedOutputs(plan));
 }
 
+// Statistics of [rows, n] as f32 in scratch: mean and 1 / sqrt(variance + eps).
+struct Statistics {
+  Placed mean;
+  Placed inverse;
+};
+
+Result<Statistics> AddStatistics(StepPlan& plan, const Dims& domain, DataType type) {
+  const Dims rows = {domain[0]};
+  const int64_t bytes = domain[0] * static_cast<int64_t>(sizeof(float));
+  Statistics statistics{{MakeView(nullptr, DataType::kFloat32, rows), plan.BookScratch(bytes)},
+                        {MakeView(nullptr, DataType::kFloat32, rows), plan.BookScratch(bytes)}};
+  constexpr DataType kF32 = DataType::kFloat32;
+  ProgramBuilder builder(2);
+  const int x = builder.Load(type);
+  const int mean = builder.Reduce(ReduceOp::kMean, kF32, x);
+  const int centred = builder.Op(kSub, kF32, {x, mean});
+  const int square = builder.Op(kMul, kF32, {centred, centred});
+  const int variance = builder.Reduce(ReduceOp::kMean, kF32, square);
+  const int eps = builder.Const(kF32, plan.attributes.Double("eps"));
+  builder.Store(mean, kF32, true);
+  builder.Store(builder.Op(kRsqrt, kF32, {builder.Op(kAdd, kF32, {variance, eps})}), kF32, true);
+  TRT_RETURN_IF_ERROR(AddLoop(plan, builder.program(), domain,
+                              {{MakeView(nullptr, type, domain), InputPlace(0)}},
+                              {statistics.mean, statistics.inverse}));
+  return statistics;
+}
+
+// Dense [N, C, spatial...]: a group is a row. One launch for the statistics, one to apply them.
+Status PlanDenseGroup(StepPlan& plan, int64_t groups) {
+  const TensorView& in = plan.in(0);
+  const int64_t per_group = in.dims[1] / groups;
+  const int64_t rows = in.dims[0] * groups;
+  const int64_t spatial = in.numel() / (in.dims[0] * in.dims[1]);
+  TRT_ASSIGN_OR_RETURN(const Statistics statistics,
+                       AddStatistics(plan, {rows, per_group * spatial}, in.dtype));
+  constexpr DataType kF32 = DataType::kFloat32;
+  const Dims domain = {in.dims[0], groups, per_group, spatial};
+  ProgramBuilder builder(4);
+  const int x = builder.Load(in.dtype);
+  const int mean = builder.Load(kF32, {0, 1, -1, -1});
+  const int inverse = builder.Load(kF32, {0, 1, -1, -1});
+  int y = builder.Op(kMul, kF32, {builder.Op(kSub, kF32, {x, mean}), inverse});
+  const TensorView per_image = MakeView(nullptr, kF32, {in.dims[0], groups});
+  std::vector<Placed> inputs = {{MakeView(nullptr, in.dtype, domain), InputPlace(0)},
+                                {per_image, statistics.mean.place},
+                                {per_image, statistics.inverse.place}};
+  size_t next = 1;
+  for (const auto& [name, op] : {std::pair{"has_weight", kMul}, std::pair{"has_bias", kAdd}}) {
+    if (!plan.attributes.Bool(name)) continue;
+    TRT_ASSIGN_OR_RETURN(Placed channel, Flat(plan, next++));
+    channel.view = MakeView(nullptr, channel.view.dtype, {groups, per_group});
+    const int value = builder.Cast(builder.Load(channel.view.dtype, {-1, 0, 1, -1}), kF32);
+    y = builder.Op(op, kF32, {y, value});
+    inputs.push_back(std::move(channel));
+  }
+  builder.Store(y, plan.out().dtype);
+  return AddLoop(plan, builder.program(), domain, inputs,
+                 {{MakeView(nullptr, plan.out().dtype, domain), OutputPlace(0)}});
+}
+
 Status PlanGroup(StepPlan& plan) {
   const TensorView& in = plan.in(0);
   if (in.rank < 2) return InvalidArgument("[Normalization] rank ", in.rank, ", expected >= 2");
@@ -123,6 +183,11 @@ Status PlanGroup(StepPlan& plan) {
                            in.dims[At(channel)], " channels");
   }
   if (in.numel() == 0) return Status::Ok();
+  if (channel == 1 && in.contiguous() && plan.out().contiguous() &&
+      ComputeType(in.dtype) == DataType::kFloat32 &&
+      ComputeType(plan.out().dtype) == DataType::kFloat32) {
+    return PlanDenseGroup(plan, groups);
+  }
   const bool has_weight = plan.attributes.Bool("has_weight");
   const bool has_bias = plan.attributes.Bool("has_bias");
   const size_t weight = has_weight ? 1 : 0;

@@ -105,7 +105,7 @@ Status PlanSoftmax(StepPlan& plan) {
   const int sum = builder.Reduce(loop::ReduceOp::kSum, type, powers);
   const int result = plan.attributes.Bool("log")
                          ? builder.Op(kSub, type, {shifted, builder.Op(kLog, type, {sum})})
-                         : builder.Op(kDiv, type, {powers, sum});
+                         : builder.Op(kMul, type, {powers, builder.Op(kReciprocal, type, {sum})});
   builder.Store(builder.Cast(result, ComputeType(out.dtype)), out.dtype);
   return AddLoop(plan, builder.program(), DimsOf(in), {{in, InputPlace(0)}},
                  {{out, OutputPlace(0)}});

@@ -6,7 +6,8 @@
 namespace torch_tensorrt::core::kernels::cuda {
 namespace {
 
-constexpr int kSortThreads = 256;  // kThreads of ref_sort.cu
+constexpr int kSortThreads = 256;     // kThreads of ref_sort.cu
+constexpr int kSelectThreads = 1024;  // likewise
 
 // A tensor with `spatial` trailing dims as [N, C, d, h, w]; dims before them are joined into one or
 // two by the kernel's view, so they must be joinable: at most two of them.
@@ -72,6 +73,11 @@ Status AddSort(StepPlan& plan, int64_t axis, bool descending, int64_t kept) {
   params.View(InputPlace(0), AxisLast(in, axis)).View(OutputPlace(0), AxisLast(plan.out(0), axis));
   params.View(OutputPlace(1), AxisLast(plan.out(1), axis)).Int(count).Int(kept);
   params.Int(descending ? 1 : 0).Int(blocks);
+  // Every element is compared with all others, or once with each that is kept.
+  if (in.rank > 0 && count > kSelectThreads && kept <= count / 64) {
+    return plan.AddFile("ref_sort.cu", "select", {DefineType("DATA", in.dtype)},
+                        GridFor(lines * kSelectThreads, kSelectThreads), params);
+  }
   return plan.AddFile("ref_sort.cu", "sort", {DefineType("DATA", in.dtype)},
                       GridFor(lines * blocks * kSortThreads, kSortThreads), params);
 }

@@ -46,3 +46,47 @@ extern "C" __global__ void __launch_bounds__(kThreads) sort(const SortParams p) 
   p.values.data[p.values.Offset(line * p.kept + rank)] = raw;
   p.positions.data[p.positions.Offset(line * p.kept + rank)] = i;
 }
+
+// TopK of few from long lines: one block per line finds the elements one after the other.
+constexpr int kSelectThreads = 1024;
+struct Candidate {
+  Register value;
+  i64 at;  // -1: none
+};
+// Whether a comes before b in the order.
+TRT_DEVICE bool Before(const Candidate& a, const Candidate& b, bool descending) {
+  if (a.at < 0 || b.at < 0) return b.at < 0 && a.at >= 0;
+  if (descending ? Less(b.value, a.value) : Less(a.value, b.value)) return true;
+  if (descending ? Less(a.value, b.value) : Less(b.value, a.value)) return false;
+  return a.at < b.at;
+}
+extern "C" __global__ void __launch_bounds__(kSelectThreads) select(const SortParams p) {
+  __shared__ Candidate best[kSelectThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  const bool descending = p.descending != 0;
+  const i64 line = blockIdx.x;
+  const i64 first = p.in.Offset(line * p.count);
+  const i64 step = p.in.strides[p.in.rank - 1];
+  Candidate last = {Register(0), -1};
+  for (i64 k = 0; k < p.kept; ++k) {
+    Candidate mine = {Register(0), -1};
+    for (i64 i = thread; i < p.count; i += kSelectThreads) {
+      const Candidate next = {FromStorage(p.in.data[first + i * step]), i};
+      if (Before(next, mine, descending) && (k == 0 || Before(last, next, descending))) mine = next;
+    }
+    best[thread] = mine;
+    __syncthreads();
+    for (int half = kSelectThreads / 2; half > 0; half /= 2) {
+      if (thread < half && Before(best[thread + half], best[thread], descending)) {
+        best[thread] = best[thread + half];
+      }
+      __syncthreads();
+    }
+    last = best[0];
+    __syncthreads();
+    if (thread == 0) {
+      p.values.data[p.values.Offset(line * p.kept + k)] = p.in.data[first + last.at * step];
+      p.positions.data[p.positions.Offset(line * p.kept + k)] = last.at;
+    }
+  }
+}

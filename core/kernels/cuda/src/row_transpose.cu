@@ -1,8 +1,7 @@
-// Copies that turn two dims, by 32x32 tiles in shared memory: reads are dense along dim A, writes
-// along dim B. ELEMENT is an unsigned integer of the element's size.
-#include "common.cuh"
+// Copies that turn two dims, by square tiles of kTile elements in shared memory: reads are dense
+// along dim A, writes along dim B. ELEMENT is an unsigned integer of the element's size.
 
-constexpr int kTile = 32;
+constexpr int kWarp = 32;
 constexpr int kRows = 8;
 
 struct Params {
@@ -20,7 +19,7 @@ struct Params {
   i64 out_batch[3];
 };
 
-extern "C" __global__ void __launch_bounds__(kTile* kRows) transpose(const Params p) {
+extern "C" __global__ void __launch_bounds__(kWarp* kRows) transpose(const Params p) {
   __shared__ ELEMENT tile[kTile][kTile + 1];
   const u32 rest = Quotient(static_cast<u32>(blockIdx.x), p.tiles_a);
   const int a0 = static_cast<int>(blockIdx.x - rest * p.tiles_a.value) * kTile;
@@ -31,18 +30,25 @@ extern "C" __global__ void __launch_bounds__(kTile* kRows) transpose(const Param
   const i64 i2 = batch - q2 * p.batch2.value, i1 = q2 - q1 * p.batch1.value, i0 = q1;
   const ELEMENT* in = p.in + i0 * p.in_batch[0] + i1 * p.in_batch[1] + i2 * p.in_batch[2];
   ELEMENT* out = p.out + i0 * p.out_batch[0] + i1 * p.out_batch[1] + i2 * p.out_batch[2];
-  const int x = static_cast<int>(threadIdx.x) % kTile, y = static_cast<int>(threadIdx.x) / kTile;
+  const int lane = static_cast<int>(threadIdx.x) % kWarp;
+  const int row = static_cast<int>(threadIdx.x) / kWarp;
 #pragma unroll
-  for (int k = 0; k < kTile; k += kRows) {
-    if (a0 + x < p.size_a && b0 + y + k < p.size_b) {
-      tile[y + k][x] = in[a0 + x + (b0 + y + k) * p.in_b];
+  for (int y = 0; y < kTile; y += kRows) {
+#pragma unroll
+    for (int x = 0; x < kTile; x += kWarp) {
+      if (a0 + x + lane < p.size_a && b0 + y + row < p.size_b) {
+        tile[y + row][x + lane] = in[a0 + x + lane + (b0 + y + row) * p.in_b];
+      }
     }
   }
   __syncthreads();
 #pragma unroll
-  for (int k = 0; k < kTile; k += kRows) {
-    if (b0 + x < p.size_b && a0 + y + k < p.size_a) {
-      out[b0 + x + (a0 + y + k) * p.out_a] = tile[x][y + k];
+  for (int y = 0; y < kTile; y += kRows) {
+#pragma unroll
+    for (int x = 0; x < kTile; x += kWarp) {
+      if (b0 + x + lane < p.size_b && a0 + y + row < p.size_a) {
+        out[b0 + x + lane + (a0 + y + row) * p.out_a] = tile[x + lane][y + row];
+      }
     }
   }
 }

@@ -1,4 +1,5 @@
-// Running CUDA kernels on the HostGpu and comparing them with the reference kernels.
+// Running CUDA kernels, on a GPU where there is one and else on the HostGpu, and comparing them
+// with the reference kernels.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -16,13 +17,52 @@
 
 namespace torch_tensorrt::core::kernels::testing {
 
-// Creates, prepares and runs kernel `id` on the HostGpu; scratch starts as garbage.
+// Bytes that a view's elements span. REQUIRES: no negative strides.
+inline size_t SpanBytes(const TensorView& view) {
+  int64_t last = 0;
+  for (int d = 0; d < view.rank; ++d) {
+    const auto k = static_cast<size_t>(d);
+    if (view.dims[k] == 0) return 0;
+    last += (view.dims[k] - 1) * view.strides[k];
+  }
+  return static_cast<size_t>(last + 1) * SizeOf(view.dtype);
+}
+
+// Tensors copied to a GPU, at addresses of the same alignment.
+class OnGpu {
+ public:
+  explicit OnGpu(const device::cuda::Gpu& gpu) : gpu_(gpu) {}
+
+  Result<TensorView> Upload(const TensorView& host) {
+    constexpr size_t kAlignment = 256;
+    const size_t shift = reinterpret_cast<uintptr_t>(host.data) % kAlignment;
+    TRT_ASSIGN_OR_RETURN(memory_.emplace_back(), gpu_.Allocate(SpanBytes(host) + kAlignment));
+    TensorView view = host;
+    view.data = static_cast<std::byte*>(memory_.back().get()) + shift;
+    TRT_RETURN_IF_ERROR(gpu_.CopyToDevice(view.data, host.data, SpanBytes(host)));
+    return view;
+  }
+  Result<std::vector<TensorView>> UploadAll(const std::vector<TensorView>& host) {
+    std::vector<TensorView> views;
+    for (const TensorView& one : host) {
+      TRT_ASSIGN_OR_RETURN(views.emplace_back(), Upload(one));
+    }
+    return views;
+  }
+
+ private:
+  const device::cuda::Gpu& gpu_;
+  std::vector<std::shared_ptr<void>> memory_;
+};
+
+// Creates, prepares and runs kernel `id` on the GPU of this machine, or else on the HostGpu.
+// Scratch starts as garbage.
 inline Status RunCudaKernel(std::string_view id, const Attributes& attributes,
                             const std::vector<TensorView>& inputs,
                             const std::vector<TensorView>& outputs, int32_t* data_error = nullptr) {
   const KernelEntry* entry = FindKernel(id);
   if (entry == nullptr) return InternalError("[test] no kernel ", id);
-  const auto gpu = OpenHostGpu();
+  const auto gpu = OpenTestGpu();
   TRT_ASSIGN_OR_RETURN(const auto kernel, entry->create(attributes));
   // As while building: without a GPU, shapes only.
   std::vector<TensorView> shapes = inputs;
@@ -31,15 +71,26 @@ inline Status RunCudaKernel(std::string_view id, const Attributes& attributes,
   TRT_ASSIGN_OR_RETURN(Prepared prepared,
                        kernel->Prepare({attributes, shapes, outputs, gpu.get()}));
   if (dry.scratch_bytes != prepared.scratch_bytes) return InternalError("[test] scratch differs");
-  std::vector<std::byte> scratch(prepared.scratch_bytes + 256, std::byte{0xCD});
-  const auto start = (reinterpret_cast<uintptr_t>(scratch.data()) + 255) / 256 * 256;
-  int32_t error = 0;
-  RunArgs args{inputs, outputs, reinterpret_cast<std::byte*>(start), prepared.state.get()};
+  OnGpu memory(*gpu);
+  TRT_ASSIGN_OR_RETURN(const auto device_inputs, memory.UploadAll(inputs));
+  TRT_ASSIGN_OR_RETURN(const auto device_outputs, memory.UploadAll(outputs));
+  TRT_ASSIGN_OR_RETURN(const auto scratch, gpu->Allocate(prepared.scratch_bytes + 256));
+  TRT_RETURN_IF_ERROR(gpu->FillBytes(scratch.get(), 0xCD, prepared.scratch_bytes, nullptr));
+  TRT_ASSIGN_OR_RETURN(const auto error, gpu->AllocateShared(sizeof(int32_t)));
+  RunArgs args{device_inputs, device_outputs, static_cast<std::byte*>(scratch.get()),
+               prepared.state.get()};
   args.gpu = gpu.get();
-  args.data_error = &error;
+  args.data_error = static_cast<int32_t*>(error.get());
   TRT_RETURN_IF_ERROR(kernel->Run(args));
-  if (data_error != nullptr) *data_error = error;
-  if (data_error == nullptr && error != 0) return InternalError("[test] data error ", error);
+  TRT_RETURN_IF_ERROR(gpu->Synchronize(nullptr));
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    TRT_RETURN_IF_ERROR(
+        gpu->CopyToHost(outputs[i].data, device_outputs[i].data, SpanBytes(outputs[i])));
+  }
+  if (data_error != nullptr) *data_error = *args.data_error;
+  if (data_error == nullptr && *args.data_error != 0) {
+    return InternalError("[test] data error ", *args.data_error);
+  }
   return Status::Ok();
 }
 

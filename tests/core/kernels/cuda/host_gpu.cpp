@@ -211,7 +211,10 @@ class HostGpu : public device::cuda::Gpu {
   }
 
   Result<std::shared_ptr<void>> Allocate(size_t bytes) const override {
-    return std::shared_ptr<void>(std::aligned_alloc(256, (bytes + 255) / 256 * 256), std::free);
+    const size_t rounded = (bytes + 256) / 256 * 256;
+    std::shared_ptr<void> memory(std::aligned_alloc(256, rounded), std::free);
+    std::memset(memory.get(), 0, rounded);
+    return memory;
   }
   Result<std::shared_ptr<void>> AllocateShared(size_t bytes) const override {
     return Allocate(bytes);
@@ -294,8 +297,17 @@ std::shared_ptr<const device::cuda::Gpu> OpenHostGpu() {
   return gpu;
 }
 
+std::shared_ptr<const device::cuda::Gpu> OpenTestGpu() {
+  static const std::shared_ptr<const device::cuda::Gpu> gpu = [] {
+    auto real = device::cuda::Gpu::Open(0);
+    return real.ok() ? *real : OpenHostGpu();
+  }();
+  return gpu;
+}
+
 std::string WhyNoHostGpu() {
   static const bool works =
+      device::cuda::Gpu::Open(0).ok() ||
       std::system((CompilerCommand() + " --version >/dev/null 2>&1").c_str()) == 0;
   return works ? "" : "no C++ compiler " + CompilerCommand() + "; set CXX";
 }

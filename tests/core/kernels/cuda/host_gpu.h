@@ -18,7 +18,10 @@ namespace torch_tensorrt::core::kernels::testing {
 // The same one for all tests of the process. Not thread-safe.
 std::shared_ptr<const device::cuda::Gpu> OpenHostGpu();
 
-// Empty, or why kernels cannot be compiled for the host here.
+// The first GPU of this machine, or the HostGpu when there is none.
+std::shared_ptr<const device::cuda::Gpu> OpenTestGpu();
+
+// Empty, or why kernels can be run neither on a GPU nor on the host here.
 std::string WhyNoHostGpu();
 
 // Compiles for every architecture; an error names spills. OK when NVRTC is missing.

@@ -74,6 +74,7 @@ TEST(CudaMovement, ScattersWithEqualTargets) {
     const TestTensor index(kI64, {3, 5}, {0, 1, 2, 3, 0, 0, 1, -1, 3, 1, 2, 1, 2, 3, 0});
     for (const std::string reduce : {"none", "sum", "prod", "mean", "amax", "amin"}) {
       for (const bool include_self : {true, false}) {
+        if (dtype == DataType::kInt8 && (include_self || reduce == "none")) continue;
         Check("ScatterElements",
               {{"axis", int64_t{0}}, {"reduce", reduce}, {"include_self", include_self}},
               {x.view, index.view, src.view}, {{dtype, {4, 5}}}, 1e-6);
@@ -116,6 +117,12 @@ TEST(CudaMovement, SortsAreStableAndPutNanLast) {
     }
     Check("TopK", {{"axis", int64_t{1}}, {"k", int64_t{7}}, {"largest", true}}, {x.view},
           {{dtype, {3, 7, 2}}, {kI64, {3, 7, 2}}});
+    TestTensor line = RandomTensor(dtype, {2, 1500}, 1);
+    reference::WriteElement(line.view.data, dtype, 77, IsFloat(dtype) ? NAN : 5.0);
+    for (const bool largest : {false, true}) {
+      Check("TopK", {{"axis", int64_t{1}}, {"largest", largest}}, {line.view},
+            {{dtype, {2, 20}}, {kI64, {2, 20}}});
+    }
   }
   const TestTensor x(DataType::kFloat32, {6}, {1, NAN, -INFINITY, 1, NAN, 0});
   Check("Sort", {{"axis", int64_t{0}}}, {x.view}, {{DataType::kFloat32, {6}}, {kI64, {6}}});
