@@ -287,3 +287,17 @@ def test_float_arguments_capture_again(builds):
         same(compiled(x, factor), scale(x, factor))
     assert builds.engines >= 1
     assert builds.warnings == []
+
+
+def test_a_rolled_axis_whose_size_is_not_known_to_be_positive(builds):
+    def roll(x):
+        return torch.roll(x[:, 1:-1], (-3, 2), (1, 2)).relu() + 1
+
+    options = {**OPTIONS, "require_full_compilation": True}
+    compiled = torch.compile(
+        roll, backend="tensorrt", dynamic=True, fullgraph=True, options=options
+    )
+    for rows, columns in ((7, 5), (4, 6), (33, 4)):
+        x = torch.randn(2, rows, columns)
+        same(compiled(x), roll(x))
+    assert builds.engines >= 1
