@@ -207,7 +207,7 @@ Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
 
 Result<StepSpec> DescribeAttention(const TacticQuery& query) {
   const ir::Tensor& q = query.network.tensor(query.layer.inputs[0]);
-  if (!IsHalf(q.dtype)) return Unsupported("dtype ", DataTypeName(q.dtype));
+  if (!IsMatrixType(q.dtype)) return Unsupported("dtype ", DataTypeName(q.dtype));
   StepSpec spec = PassThrough(query, "cuda.attention", LayoutNeed::kInnerUnit);
   if (spec.operands.size() > 3) spec.operands[3].need = LayoutNeed::kAny;
   return spec;

@@ -44,30 +44,37 @@ struct Shape {
 
 int64_t RoundUp(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
 
-int64_t SharedBytes(const Shape& shape, int64_t d, int64_t d_v) {
+int64_t SharedBytes(const Shape& shape, DataType dtype, int64_t d, int64_t d_v) {
   constexpr int64_t kStages = 2;
-  const int64_t parts = CeilDiv(d, 64);
-  const int64_t parts_v = CeilDiv(d_v, 64);
+  const auto size = static_cast<int64_t>(SizeOf(dtype));
+  const int64_t parts = CeilDiv(d * size, 128);
+  const int64_t parts_v = CeilDiv(d_v * size, 128);
   const int64_t operands = (shape.rows() * parts + kStages * shape.keys * (parts + parts_v)) * 128;
   const int64_t groups = shape.warps_keys + (shape.split > 1 ? 1 : 0);
-  const int64_t sums = groups * shape.rows() * (parts_v * 64 + 8 + 4) * 4;
+  const int64_t sums = groups * shape.rows() * (d_v + 8 + 4) * 4;
   return std::max(operands, sums) + 1024;
 }
 
 // `pairs` of batch and key head, `rows` queries each, heads of `d`. The widest tile of rows that
 // still gives every multiprocessor work; few rows share out the keys instead.
-Shape ChooseShape(const device::cuda::GpuInfo& gpu, int64_t pairs, int64_t rows, int64_t keys,
-                  int64_t d) {
+Shape ChooseShape(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t pairs, int64_t rows,
+                  int64_t keys, int64_t d) {
   constexpr int64_t kMostForTwoBlocks = 64;  // registers
   const int64_t multiprocessors = std::max(gpu.multiprocessors, 1);
   Shape shape;
-  shape.blocks = d <= kMostForTwoBlocks ? 2 : 1;
+  shape.blocks = IsHalf(dtype) && d <= kMostForTwoBlocks ? 2 : 1;
   const auto too_wide = [&] {
     return pairs * CeilDiv(rows, shape.rows()) < multiprocessors || shape.rows() / 2 >= rows;
   };
   if (too_wide()) shape.blocks = 1;
   while (shape.warps_rows > 1 && too_wide()) shape.warps_rows /= 2;
   shape.warps_keys = std::max(1, 4 / shape.warps_rows);
+  // Floats take three products and so more registers.
+  if (!IsHalf(dtype)) shape.keys = 16 * shape.warps_keys;
+  while (shape.keys > 16 * shape.warps_keys && gpu.shared_per_block != 0 &&
+         SharedBytes(shape, dtype, d, d) > static_cast<int64_t>(gpu.shared_per_block)) {
+    shape.keys /= 2;
+  }
   if (gpu.compute_major < 9) return shape;
   const int64_t tiles = CeilDiv(keys, shape.keys);
   const int64_t blocks = pairs * CeilDiv(rows, shape.rows());
@@ -89,7 +96,7 @@ struct AttentionState final : KernelState {
   std::optional<Variant> any;
 };
 
-// "cuda.attention": f16 and bf16, heads of up to 128.
+// "cuda.attention": f32, f16 and bf16, heads of up to 128.
 class AttentionKernel final : public Kernel {
  public:
   static Result<std::unique_ptr<const Kernel>> Create(const Attributes& attributes) {
@@ -128,10 +135,10 @@ Status AttentionKernel::Check(const PrepareArgs& args) const {
     return InvalidArgument("[", kTag, "] q ", DimsText(q), ", k ", DimsText(k), ", v ",
                            DimsText(v));
   }
-  if (!IsHalf(q.dtype) || k.dtype != q.dtype || v.dtype != q.dtype ||
+  if (!IsTensorCoreType(q.dtype) || k.dtype != q.dtype || v.dtype != q.dtype ||
       args.outputs[0].dtype != q.dtype) {
     return Unsupported("[", kTag, "] q of type ", DataTypeName(q.dtype),
-                       "; f16 and bf16 are supported");
+                       "; f32, f16 and bf16 are supported");
   }
   if (q.dims[3] > kMaxHead || v.dims[3] > kMaxHead || q.dims[3] == 0) {
     return Unsupported("[", kTag, "] heads of ", q.dims[3], " and ", v.dims[3], ", at most ",
@@ -194,10 +201,12 @@ Result<Params> AttentionKernel::ParamsOf(const PrepareArgs& args) const {
 }
 
 // Rows that can be copied 16 bytes at a time, if their tensors start so?
-bool HasWideRows(const Params& p) {
-  bool wide = p.d % 8 == 0 && p.d_v % 8 == 0;
+bool HasWideRows(const Params& p, DataType dtype) {
+  const int granule = 16 / static_cast<int>(SizeOf(dtype));
+  bool wide = p.d % granule == 0 && p.d_v % granule == 0;
   for (size_t i = 0; i < 3; ++i) {
-    wide = wide && p.q_stride[i] % 8 == 0 && p.k_stride[i] % 8 == 0 && p.v_stride[i] % 8 == 0;
+    wide = wide && p.q_stride[i] % granule == 0 && p.k_stride[i] % granule == 0 &&
+           p.v_stride[i] % granule == 0;
   }
   return wide;
 }
@@ -210,12 +219,13 @@ Result<AttentionState::Variant> AttentionKernel::Load(const Gpu& gpu, const Atte
   std::string text;
   if (mask != nullptr) text += Define("TRT_MASK", StorageName(mask->dtype));
   if (shape.split > 1) text += Define("TRT_CLUSTERS", 1);
-  text += Define("TRT_IN", StorageName(type)) + Define("HEAD", RoundUp(p.d, 16)) +
-          Define("HEAD_V", RoundUp(p.d_v, 16)) + Define("ALIGNED", aligned ? 1 : 0) +
-          Define("CAUSAL", causal_ ? 1 : 0) + Define("WARPS_ROWS", shape.warps_rows) +
-          Define("WARPS_KEYS", shape.warps_keys) + Define("BLOCKS", shape.blocks) +
-          Define("KEYS", shape.keys) + Define("SPLIT", shape.split) +
-          "#include \"tile_load.cuh\"\n";
+  text += Define("TRT_IN", StorageName(type)) +
+          Define("TRT_FLOAT", type == DataType::kFloat32 ? 1 : 0) +
+          Define("HEAD", RoundUp(p.d, 16)) + Define("HEAD_V", RoundUp(p.d_v, 16)) +
+          Define("ALIGNED", aligned ? 1 : 0) + Define("CAUSAL", causal_ ? 1 : 0) +
+          Define("WARPS_ROWS", shape.warps_rows) + Define("WARPS_KEYS", shape.warps_keys) +
+          Define("BLOCKS", shape.blocks) + Define("KEYS", shape.keys) +
+          Define("SPLIT", shape.split) + "#include \"tile_load.cuh\"\n";
   AttentionState::Variant v;
   TRT_ASSIGN_OR_RETURN(
       v.function, gpu.Load(MakeSource("attention", text + std::string(SourceText("attention.cu"))),
@@ -225,7 +235,7 @@ Result<AttentionState::Variant> AttentionKernel::Load(const Gpu& gpu, const Atte
   v.config.grid[2] = static_cast<unsigned>(shape.split);
   v.config.block[0] = static_cast<unsigned>(shape.threads());
   v.config.shared_bytes =
-      static_cast<unsigned>(SharedBytes(shape, RoundUp(p.d, 16), RoundUp(p.d_v, 16)));
+      static_cast<unsigned>(SharedBytes(shape, type, RoundUp(p.d, 16), RoundUp(p.d_v, 16)));
   v.config.overlap_previous = gpu.info().compute_major >= 9;
   return v;
 }
@@ -237,12 +247,12 @@ Result<Prepared> AttentionKernel::Prepare(const PrepareArgs& args) const {
   if (args.gpu == nullptr || args.outputs[0].numel() == 0) return Prepared{std::move(state), 0};
   Params& p = state->params;
   const int64_t batch = args.inputs[0].dims[0];
-  state->shape =
-      ChooseShape(args.gpu->info(), batch * p.key_heads, p.rows, p.t, std::max(p.d, p.d_v));
+  state->shape = ChooseShape(args.gpu->info(), args.inputs[0].dtype, batch * p.key_heads, p.rows,
+                             p.t, RoundUp(std::max(p.d, p.d_v), 16));
   p.row_tiles = static_cast<int32_t>(CeilDiv(p.rows, state->shape.rows()));
   const TensorView* mask = args.inputs.size() > 3 ? &args.inputs[3] : nullptr;
-  TRT_ASSIGN_OR_RETURN(state->aligned,
-                       Load(*args.gpu, *state, args.inputs[0].dtype, mask, HasWideRows(p)));
+  TRT_ASSIGN_OR_RETURN(state->aligned, Load(*args.gpu, *state, args.inputs[0].dtype, mask,
+                                            HasWideRows(p, args.inputs[0].dtype)));
   return Prepared{std::move(state), 0};
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "core/kernels/cpu/gemm/geometry.h"
@@ -25,10 +26,16 @@ struct Params {
 };
 
 struct DepthwiseState final : KernelState {
+  struct Variant {
+    device::cuda::Function function;
+    device::cuda::LaunchConfig config;
+    Params params{};
+  };
   ResultPlan result;
-  device::cuda::Function function;
-  device::cuda::LaunchConfig config;
-  Params params{};
+  ConvolutionSize size;
+  DataType dtype = DataType::kFloat32;
+  std::optional<Variant> wide;  // none: nothing to compute
+  std::optional<Variant> any;   // loaded when data at odd addresses is first met
 };
 
 // "cuda.depthwise_convolution": channels-last, 1 or 2 spatial dims, one filter per channel; weights
@@ -41,6 +48,9 @@ class DepthwiseKernel final : public Kernel {
 
  private:
   Params ParamsOf(const ConvolutionSize& size, int vector, int outputs) const;
+  // `vector` channels per thread.
+  Result<DepthwiseState::Variant> Load(const device::cuda::Gpu& gpu, const DepthwiseState& state,
+                                       int vector) const;
   std::string SourceOf(DataType dtype, int vector, int outputs, const std::string& result) const;
 
   ConvolutionParams params_;
@@ -113,37 +123,48 @@ Result<Prepared> DepthwiseKernel::Prepare(const PrepareArgs& args) const {
   auto state = std::make_unique<DepthwiseState>();
   TRT_ASSIGN_OR_RETURN(state->result,
                        result_.Prepare(kTag, args.inputs, out, params_.out_channels));
+  state->size = size;
+  state->dtype = x.dtype;
   if (args.gpu == nullptr || out.numel() == 0) return Prepared{std::move(state), 0};
   int vector = x.dtype == DataType::kFloat32 ? 4 : 8;
   while (params_.in_channels % vector != 0) vector /= 2;
-  const int outputs = size.out_w >= 4 && params_.kernel_w <= 7 ? 4 : 1;
-  state->params = ParamsOf(size, vector, outputs);
-  const Params& p = state->params;
-  const auto source =
-      MakeSource("depthwise", SourceOf(x.dtype, vector, outputs, state->result.text));
-  TRT_ASSIGN_OR_RETURN(state->function, args.gpu->Load(source, "trt_depthwise"));
-  const int64_t threads = int64_t{p.vectors} * p.groups * p.rows;
-  state->config.grid[0] = static_cast<unsigned>(CeilDiv(threads, kThreads));
-  state->config.block[0] = kThreads;
-  state->config.overlap_previous = args.gpu->info().compute_major >= 9;
+  TRT_ASSIGN_OR_RETURN(state->wide, Load(*args.gpu, *state, vector));
   return Prepared{std::move(state), 0};
+}
+
+Result<DepthwiseState::Variant> DepthwiseKernel::Load(const device::cuda::Gpu& gpu,
+                                                      const DepthwiseState& state,
+                                                      int vector) const {
+  const int outputs = state.size.out_w >= 4 && params_.kernel_w <= 7 ? 4 : 1;
+  DepthwiseState::Variant v;
+  v.params = ParamsOf(state.size, vector, outputs);
+  const auto source =
+      MakeSource("depthwise", SourceOf(state.dtype, vector, outputs, state.result.text));
+  TRT_ASSIGN_OR_RETURN(v.function, gpu.Load(source, "trt_depthwise"));
+  const int64_t threads = int64_t{v.params.vectors} * v.params.groups * v.params.rows;
+  v.config.grid[0] = static_cast<unsigned>(CeilDiv(threads, kThreads));
+  v.config.block[0] = kThreads;
+  v.config.overlap_previous = gpu.info().compute_major >= 9;
+  return v;
 }
 
 Status DepthwiseKernel::Run(const RunArgs& args) const {
   auto& state = *static_cast<DepthwiseState*>(args.state);
-  if (args.outputs[0].numel() == 0) return Status::Ok();
-  Params& p = state.params;
-  p.x = args.inputs[0].data;
-  p.w = args.inputs[1].data;
-  p.bias = result_.Bias(args.inputs);
-  p.out = args.outputs[0].data;
-  if (!IsAligned(p.x) || !IsAligned(p.w) || !IsAligned(p.bias) || !IsAligned(p.out)) {
-    return InvalidArgument("[cuda.depthwise_convolution] data at addresses that are no multiples ",
-                           "of 16 bytes; copy them first");
+  if (!state.wide.has_value()) return Status::Ok();
+  const void* bias = result_.Bias(args.inputs);
+  const bool aligned = IsAligned(args.inputs[0].data) && IsAligned(args.inputs[1].data) &&
+                       IsAligned(bias) && IsAligned(args.outputs[0].data);
+  if (!aligned && !state.any.has_value()) {
+    TRT_ASSIGN_OR_RETURN(state.any, Load(*args.gpu, state, 1));
   }
+  DepthwiseState::Variant& v = aligned ? *state.wide : *state.any;
+  v.params.x = args.inputs[0].data;
+  v.params.w = args.inputs[1].data;
+  v.params.bias = bias;
+  v.params.out = args.outputs[0].data;
   std::vector<std::byte> epilogue = result_.Arguments(state.result, args.inputs);
-  void* pointers[] = {&p, epilogue.data(), nullptr};
-  return args.gpu->Launch(state.function, state.config, args.stream, pointers);
+  void* pointers[] = {&v.params, epilogue.data(), nullptr};
+  return args.gpu->Launch(v.function, v.config, args.stream, pointers);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // softmax(q k^T * scale + mask) v on tensor cores, without storing the scores. The text before this
 // file defines:
-//   TRT_IN                f16 or bf16: q, k, v and the output
+//   TRT_IN                f16, bf16 or float: q, k, v and the output
+//   TRT_FLOAT             1: TRT_IN is float
 //   HEAD, HEAD_V          head sizes of q/k and of v, rounded up to 16
 //   ALIGNED               1: rows of q, k, v start at multiples of 16 bytes
 //   CAUSAL                1: key t is visible to query s when t <= s
@@ -16,12 +17,16 @@
 constexpr int kThreads = WARPS_ROWS * WARPS_KEYS * 32;
 constexpr int kWarpRows = BLOCKS * 16;
 constexpr int kRows = WARPS_ROWS * kWarpRows;
-constexpr int kParts = (HEAD + 63) / 64, kPartsV = (HEAD_V + 63) / 64;  // tiles of 128-byte rows
+constexpr int kPer = Chunk<TRT_IN>::kElements, kPartValues = Chunk<TRT_IN>::kTile;
+constexpr int kSteps = HEAD / (2 * kPer);  // products along a head
+// Tiles of 128-byte rows that hold a head.
+constexpr int kParts = (HEAD + kPartValues - 1) / kPartValues;
+constexpr int kPartsV = (HEAD_V + kPartValues - 1) / kPartValues;
 constexpr int kWarpKeys = KEYS / WARPS_KEYS;
 constexpr int kBytesQ = kRows * 128 * kParts;
 constexpr int kBytesK = KEYS * 128 * kParts, kBytesV = KEYS * 128 * kPartsV;
 constexpr int kStages = 2;
-constexpr int kSumRow = kPartsV * 64 + 8;  // floats
+constexpr int kSumRow = HEAD_V + 8;  // floats
 #define TRT_INFINITY BitsFloat(0x7f800000u)
 #define TRT_MAX_FLOAT BitsFloat(0x7f7fffffu)
 
@@ -46,19 +51,19 @@ TRT_DEVICE i64 RowOffset(const Params& p, const i64 (&stride)[3], int batch, int
   return batch * stride[0] + (key_head * p.group + row / p.s) * stride[1] + row % p.s * stride[2];
 }
 
-// Chunk `chunk` (8 values) of a row of `d` values to the parts of a tile of kTileRows rows; zeros
+// Chunk `chunk` (16 bytes) of a row of `d` values to the parts of a tile of kTileRows rows; zeros
 // beyond d and for rows that do not exist.
 template <int kTileRows>
 TRT_DEVICE void LoadChunk(u32 tile, int r, int chunk, const TRT_IN* row, bool exists, int d) {
   const u32 to = tile + chunk / 8 * kTileRows * 128 + Swizzle(r, chunk % 8);
-  const int first = chunk * 8;
+  const int first = chunk * kPer;
 #if ALIGNED
   const bool inside = exists && first < d;
   CopyAsync<16>(to, inside ? row + first : row, inside ? 16 : 0);
 #else
-  TRT_IN v[8];
+  TRT_IN v[kPer];
 #pragma unroll
-  for (int i = 0; i < 8; ++i) v[i] = exists && first + i < d ? row[first + i] : ZeroOf<TRT_IN>();
+  for (int i = 0; i < kPer; ++i) v[i] = exists && first + i < d ? row[first + i] : ZeroOf<TRT_IN>();
   StoreChunk(to, v);
 #endif
 }
@@ -75,18 +80,22 @@ TRT_DEVICE void LoadQueries(const Params& p, u32 tile, int batch, int key_head, 
 template <int kTileParts>
 TRT_DEVICE void LoadKeys(u32 tile, const TRT_IN* base, i64 stride, int key0, int keys, int d) {
   constexpr int kRowChunks = kTileParts * 8, kStep = kThreads / kRowChunks;
-  static_assert(kThreads % kRowChunks == 0 && kStep % 8 == 0, "a thread keeps its chunk");
+  static_assert(kThreads % kRowChunks == 0, "a thread keeps its chunk");
   const int chunk = static_cast<int>(threadIdx.x) % kRowChunks;
   const int r0 = static_cast<int>(threadIdx.x) / kRowChunks;
 #if ALIGNED
-  const u32 to = tile + chunk / 8 * KEYS * 128 + Swizzle(r0, chunk % 8);
-  const TRT_IN* from = base + (key0 + r0) * stride + chunk * 8;
-  const int left = chunk * 8 < d ? keys - key0 - r0 : 0;
+  const u32 to = tile + chunk / 8 * KEYS * 128;
+  const TRT_IN* from = base + (key0 + r0) * stride + chunk * kPer;
+  const int left = chunk * kPer < d ? keys - key0 - r0 : 0;
+#if TRT_FLOAT  // their addresses would take too many registers
+#pragma unroll 2
+#else
 #pragma unroll
+#endif
   for (int i = 0; i < KEYS / kStep; ++i) {
     const bool inside = i * kStep < left;
-    CopyAsync<16>(to + i * kStep * 128, inside ? from + i * kStep * stride : base,
-                  inside ? 16 : 0);
+    CopyAsync<16>(to + Swizzle(r0 + i * kStep, chunk % 8),
+                  inside ? from + i * kStep * stride : base, inside ? 16 : 0);
   }
 #else
 #pragma unroll 1
@@ -99,7 +108,9 @@ TRT_DEVICE void LoadKeys(u32 tile, const TRT_IN* base, i64 stride, int key0, int
 
 // What a warp keeps of 16 rows; lane l has rows l / 4 and l / 4 + 8.
 struct Rows {
-  u32 q[HEAD / 16][4];
+#if !TRT_FLOAT
+  u32 q[kSteps][4];
+#endif
   float sums[HEAD_V / 8][4];
   float maximum[2], total[2];  // maximum of the scaled scores
   int query[2];
@@ -132,22 +143,45 @@ TRT_DEVICE void StartRows(const Params& p, Rows& w, int batch, int key_head, int
   }
 }
 
-TRT_DEVICE void LoadFragments(Rows& w, u32 tile, int first) {
+// Queries of 16 rows from row `first` of their tile on, for one step along the head.
+TRT_DEVICE void LoadFragment(u32 (&q)[4], u32 queries, int first, int step) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
-#pragma unroll
-  for (int step = 0; step < HEAD / 16; ++step) {
-    LoadMatrix(w.q[step], tile + step / 4 * kRows * 128 +
-                              Swizzle(first + lane % 16, step % 4 * 2 + lane / 16));
+  LoadMatrix(q, queries + step / 4 * kRows * 128 +
+                    Swizzle(first + lane % 16, step % 4 * 2 + lane / 16));
+}
+
+// d += a b^T for the two blocks of 8 rows of b that LoadMatrix gives; floats keep their precision.
+TRT_DEVICE void Multiply(float (&d0)[4], float (&d1)[4], const u32 (&a)[4], const u32 (&b)[4]) {
+  if constexpr (sizeof(TRT_IN) == 4) {
+    u32 a_high[4], a_low[4], b_high[4], b_low[4];
+    SplitTf32(a, a_high, a_low);
+    SplitTf32(b, b_high, b_low);
+    Mma<TRT_IN>(d0, a_low, b_high[0], b_high[1]);
+    Mma<TRT_IN>(d1, a_low, b_high[2], b_high[3]);
+    Mma<TRT_IN>(d0, a_high, b_low[0], b_low[1]);
+    Mma<TRT_IN>(d1, a_high, b_low[2], b_low[3]);
+    Mma<TRT_IN>(d0, a_high, b_high[0], b_high[1]);
+    Mma<TRT_IN>(d1, a_high, b_high[2], b_high[3]);
+  } else {
+    Mma<TRT_IN>(d0, a, b[0], b[1]);
+    Mma<TRT_IN>(d1, a, b[2], b[3]);
   }
 }
 
 typedef float Scores[kWarpKeys / 8][4];
 
-TRT_DEVICE void ComputeScores(const Rows (&w)[BLOCKS], u32 keys, int first, Scores (&s)[BLOCKS]) {
+// Floats have no registers left to keep the queries of row `first_row` on.
+TRT_DEVICE void ComputeScores(const Rows (&w)[BLOCKS], u32 queries, int first_row, u32 keys,
+                              int first, Scores (&s)[BLOCKS]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
-  for (int step = 0; step < HEAD / 16; ++step) {
+  for (int step = 0; step < kSteps; ++step) {
     const u32 part = keys + step / 4 * KEYS * 128;
+#if TRT_FLOAT
+    u32 q[BLOCKS][4];
+#pragma unroll
+    for (int i = 0; i < BLOCKS; ++i) LoadFragment(q[i], queries, first_row + i * 16, step);
+#endif
 #pragma unroll
     for (int j = 0; j < kWarpKeys / 8; j += 2) {
       u32 b[4];
@@ -155,8 +189,11 @@ TRT_DEVICE void ComputeScores(const Rows (&w)[BLOCKS], u32 keys, int first, Scor
                                    step % 4 * 2 + lane / 8 % 2));
 #pragma unroll
       for (int i = 0; i < BLOCKS; ++i) {
-        Mma<TRT_IN>(s[i][j], w[i].q[step], b[0], b[1]);
-        Mma<TRT_IN>(s[i][j + 1], w[i].q[step], b[2], b[3]);
+#if TRT_FLOAT
+        Multiply(s[i][j], s[i][j + 1], q[i], b);
+#else
+        Multiply(s[i][j], s[i][j + 1], w[i].q[step], b);
+#endif
       }
     }
   }
@@ -242,6 +279,43 @@ TRT_DEVICE void Weigh(Rows& w, float scale, Scores& s) {
   }
 }
 
+#if TRT_FLOAT
+// Lane l takes keys 2 (l % 4) and 2 (l % 4) + 1 of each block of 8 where a product asks for keys
+// l % 4 and l % 4 + 4: the scores lie so. The sums of a tile are short, the long sum is by rounding
+// additions.
+TRT_DEVICE void AddValues(Rows (&w)[BLOCKS], u32 values, int first, const Scores (&s)[BLOCKS]) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int j = 0; j < HEAD_V / 8; j += 2) {
+    float part[BLOCKS][2][4] = {};
+#pragma unroll
+    for (int step = 0; step < kWarpKeys / 8; ++step) {
+      u32 b[4];
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        const int key = first + step * 8 + lane % 4 * 2 + e % 2;
+        const int column = (j + e / 2) * 8 + lane / 4;
+        b[e] = LoadSharedWord(values + column / 32 * KEYS * 128 + Swizzle(key, column % 32 / 4) +
+                              column % 4 * 4);
+      }
+#pragma unroll
+      for (int i = 0; i < BLOCKS; ++i) {
+        const u32 weights[4] = {FloatBits(s[i][step][0]), FloatBits(s[i][step][2]),
+                                FloatBits(s[i][step][1]), FloatBits(s[i][step][3])};
+        Multiply(part[i][0], part[i][1], weights, b);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < BLOCKS; ++i) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        w[i].sums[j][e] += part[i][0][e];
+        w[i].sums[j + 1][e] += part[i][1][e];
+      }
+    }
+  }
+}
+#else
 TRT_DEVICE void AddValues(Rows (&w)[BLOCKS], u32 values, int first, const Scores (&s)[BLOCKS]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
@@ -262,12 +336,12 @@ TRT_DEVICE void AddValues(Rows (&w)[BLOCKS], u32 values, int first, const Scores
                                   Swizzle(first + step * 16 + lane % 16, j % 8 + lane / 16));
 #pragma unroll
       for (int i = 0; i < BLOCKS; ++i) {
-        Mma<TRT_IN>(w[i].sums[j], weights[i], b[0], b[1]);
-        Mma<TRT_IN>(w[i].sums[j + 1], weights[i], b[2], b[3]);
+        Multiply(w[i].sums[j], w[i].sums[j + 1], weights[i], b);
       }
     }
   }
 }
+#endif
 
 // 16 rows to shared memory: sums as kRows rows of kSumRow floats per group of warps along
 // keys, then maximum and total of each row.
@@ -407,7 +481,11 @@ TRT_KERNEL void
 #if SPLIT > 1
 __cluster_dims__(1, 1, SPLIT)
 #endif
+#if WARPS_KEYS == 1 || TRT_FLOAT
 __launch_bounds__(kThreads, 1)
+#else
+__launch_bounds__(kThreads)
+#endif
 trt_attention(const __grid_constant__ Params p) {
   char* memory = DynamicShared();
   const u32 queries = SharedAddress(memory), stages = queries + kBytesQ;
@@ -445,18 +523,23 @@ trt_attention(const __grid_constant__ Params p) {
   for (int tile = first; tile < end; ++tile) {
     CopyWait<0>();
     __syncthreads();
+#if !TRT_FLOAT
     if (tile == first) {
 #pragma unroll
       for (int i = 0; i < BLOCKS; ++i) {
-        LoadFragments(w[i], queries, warp_row * kWarpRows + i * 16);
+#pragma unroll
+        for (int step = 0; step < kSteps; ++step) {
+          LoadFragment(w[i].q[step], queries, warp_row * kWarpRows + i * 16, step);
+        }
       }
     }
+#endif
     if (tile + 1 < end) load(tile + 1);
     CopyCommit();
     const u32 stage = stages + (tile - first) % kStages * (kBytesK + kBytesV);
     const int key0 = tile * KEYS + warp_keys * kWarpKeys;
     Scores s[BLOCKS] = {};
-    ComputeScores(w, stage, warp_keys * kWarpKeys, s);
+    ComputeScores(w, queries, warp_row * kWarpRows, stage, warp_keys * kWarpKeys, s);
 #pragma unroll
     for (int i = 0; i < BLOCKS; ++i) {
       if (AllVisible(p, w[i], key0)) {

@@ -149,18 +149,6 @@ TRT_DEVICE void Products(Accumulators& acc, u32 stage) {
 #else
 typedef float Accumulators[kBlocksM][kBlocksN][4];
 
-#if TERMS == 3
-// x = high + low up to 2^-22 of x; low is 0 where high is no number.
-TRT_DEVICE void SplitTf32(const u32 (&x)[4], u32 (&high)[4], u32 (&low)[4]) {
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    high[i] = RoundToTf32(BitsFloat(x[i]));
-    const bool finite = (high[i] & 0x7f800000u) != 0x7f800000u;
-    low[i] = finite ? RoundToTf32(BitsFloat(x[i]) - BitsFloat(high[i])) : 0u;
-  }
-}
-#endif
-
 TRT_DEVICE void Step(Accumulators& acc, u32 stage, int step) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const u32 b_tile = stage + kBytesA;

@@ -44,6 +44,11 @@ template <int kPending>
 TRT_DEVICE void CopyWait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
+TRT_DEVICE u32 LoadSharedWord(u32 from) {
+  u32 word;
+  asm volatile("ld.shared.b32 %0, [%1];" : "=r"(word) : "r"(from) : "memory");
+  return word;
+}
 TRT_DEVICE void StoreShared(u32 to, const u32 (&v)[4]) {
   asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(to), "r"(v[0]), "r"(v[1]),
                "r"(v[2]), "r"(v[3])
@@ -109,6 +114,15 @@ TRT_DEVICE u32 RoundToTf32(float x) {
   u32 y;
   asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(y) : "f"(x));
   return y;
+}
+// x = high + low up to 2^-22 of x; low is 0 where high is no number.
+TRT_DEVICE void SplitTf32(const u32 (&x)[4], u32 (&high)[4], u32 (&low)[4]) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    high[i] = RoundToTf32(BitsFloat(x[i]));
+    const bool finite = (high[i] & 0x7f800000u) != 0x7f800000u;
+    low[i] = finite ? RoundToTf32(BitsFloat(x[i]) - BitsFloat(high[i])) : 0u;
+  }
 }
 // Two values rounded to 16 bits, `low` in the low half.
 template <typename T>

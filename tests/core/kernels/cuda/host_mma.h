@@ -35,6 +35,11 @@ template <int kBytes> inline void CopyAsync(u32 to, const void* from, int bytes)
 }
 inline void CopyCommit() {}
 template <int kPending> inline void CopyWait() {}
+inline u32 LoadSharedWord(u32 from) {
+  u32 word;
+  __builtin_memcpy(&word, trt_shared + from, 4);
+  return word;
+}
 inline void StoreShared(u32 to, const u32 (&v)[4]) {
   TrtNeed(to % 16 == 0);
   __builtin_memcpy(trt_shared + to, v, 16);
@@ -100,6 +105,13 @@ template <typename T> inline void Mma(float (&d)[4], const u32 (&a)[4], u32 b0, 
 inline u32 RoundToTf32(float x) {
   const u32 bits = FloatBits(x);
   return (bits & 0x7f800000u) == 0x7f800000u ? bits : (bits + 0x1000u) & 0xffffe000u;
+}
+inline void SplitTf32(const u32 (&x)[4], u32 (&high)[4], u32 (&low)[4]) {
+  for (int i = 0; i < 4; ++i) {
+    high[i] = RoundToTf32(BitsFloat(x[i]));
+    const bool finite = (high[i] & 0x7f800000u) != 0x7f800000u;
+    low[i] = finite ? RoundToTf32(BitsFloat(x[i]) - BitsFloat(high[i])) : 0u;
+  }
 }
 template <typename T> inline u32 PackPair(float low, float high) {
   return static_cast<u32>(ToStorage<T>(low).bits) | static_cast<u32>(ToStorage<T>(high).bits) << 16;

@@ -41,6 +41,12 @@ TEST(CudaAttentionTest, FewQueries) {
   ExpectAttention({DataType::kFloat16, 1, 8, 2, 1, 130, 96, 96, false, true});
 }
 
+TEST(CudaAttentionTest, Float32KeepsItsPrecision) {
+  TRT_NEED_HOST_GPU();
+  ExpectAttention({DataType::kFloat32, 1, 2, 1, 35, 70, 64, 40, true, true});
+  ExpectAttention({DataType::kFloat32, 1, 1, 1, 2, 33, 13, 45});
+}
+
 TEST(CudaAttentionTest, AnyScaleAndDepth) {
   TRT_NEED_HOST_GPU();
   ExpectAttention({DataType::kFloat16, 1, 2, 1, 9, 31, 33, 7}, {}, -0.3);
@@ -65,8 +71,8 @@ TEST(CudaAttentionTest, Masks) {
 
 TEST(CudaAttentionTest, RefusesWhatItCannotDo) {
   const TestTensor wide = RandomTensor(DataType::kFloat16, {1, 1, 4, 136}, 1);
-  const TestTensor f32 = RandomTensor(DataType::kFloat32, {1, 1, 4, 32}, 1);
-  for (const TestTensor* x : {&wide, &f32}) {
+  const TestTensor f64 = RandomTensor(DataType::kFloat64, {1, 1, 4, 32}, 1);
+  for (const TestTensor* x : {&wide, &f64}) {
     const TestTensor out(x->view.dtype, {1, 1, 4, x->view.dims[3]});
     const Status status =
         RunCudaKernel("cuda.attention", {{"scale", 1.0}}, {x->view, x->view, x->view}, {out.view});

@@ -77,7 +77,7 @@ TEST(CudaConvolutionTest, Windows) {
   ExpectConvolution(
       {DataType::kFloat16, {1, 7, 6, 16}, 24, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, true});
   ExpectConvolution({DataType::kBFloat16, {2, 9, 7, 12}, 9, {3, 2}, {2, 1}, {2, 0, 1, 1}, {2, 2}});
-  ExpectConvolution({DataType::kFloat32, {1, 6, 6, 8}, 8, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});
+  ExpectConvolution({DataType::kFloat32, {1, 6, 6, 4}, 8, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});
 }
 
 TEST(CudaConvolutionTest, FewChannels) {
@@ -127,6 +127,27 @@ TEST(CudaDepthwiseTest, WindowsOfOneChannel) {
       {DataType::kFloat16, {2, 9, 13, 24}, 24, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 24, true});
   ExpectConvolution({DataType::kFloat32, {1, 7, 3, 5}, 5, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 5});
   ExpectConvolution({DataType::kBFloat16, {1, 20, 12}, 12, {3}, {1}, {2, 2}, {2}, 12});
+}
+
+TEST(CudaDepthwiseTest, DataAtOddAddresses) {
+  TRT_NEED_HOST_GPU();
+  const DataType dtype = DataType::kFloat16;
+  const TestTensor storage = RandomTensor(dtype, {1 + 5 * 6 * 8}, 1);
+  const TestTensor w = RandomTensor(dtype, {9, 8}, 2);
+  TensorView x = MakeView(storage.view.as<uint16_t>() + 1, dtype, {1, 5, 6, 8});
+  const TestTensor copy(dtype, {1, 5, 6, 8}, reference::ReadAll<double>(x));
+  const Attributes attributes{{"stride", Dims{1, 1}},       {"padding", Dims{1, 1, 1, 1}},
+                              {"dilation", Dims{1, 1}},     {"groups", int64_t{8}},
+                              {"out_channels", int64_t{8}}, {"in_channels", int64_t{8}},
+                              {"kernel", Dims{3, 3}},       {"b_dtype", dtype}};
+  const TestTensor odd(dtype, {1, 5, 6, 8});
+  const TestTensor even(dtype, {1, 5, 6, 8});
+  const Status first =
+      RunCudaKernel("cuda.depthwise_convolution", attributes, {x, w.view}, {odd.view});
+  const Status second =
+      RunCudaKernel("cuda.depthwise_convolution", attributes, {copy.view, w.view}, {even.view});
+  ASSERT_TRUE(first.ok() && second.ok()) << first.ToString() << second.ToString();
+  ExpectNear(odd.values(), even.values(), 0);
 }
 
 }  // namespace
