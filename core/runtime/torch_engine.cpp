@@ -12,11 +12,12 @@ namespace {
 
 constexpr int kCpuOrdinal = -1;
 
-// Inputs of the plan's opt sizes, without data.
-std::vector<TensorView> OptInputs(const engine::Plan& plan) {
-  const SymbolLookup opt = [&plan](std::string_view name) -> std::optional<int64_t> {
+// Inputs of the plan's min, opt or max sizes, without data.
+Result<std::vector<TensorView>> InputsAt(const engine::Plan& plan,
+                                         int64_t engine::PlanSymbol::* at) {
+  const SymbolLookup sizes = [&](std::string_view name) -> std::optional<int64_t> {
     for (const engine::PlanSymbol& symbol : plan.symbols) {
-      if (symbol.name == name) return symbol.opt;
+      if (symbol.name == name) return symbol.*at;
     }
     return std::nullopt;
   };
@@ -25,13 +26,26 @@ std::vector<TensorView> OptInputs(const engine::Plan& plan) {
     const auto& tensor = plan.tensors[static_cast<size_t>(input.tensor)];
     Dims dims;
     for (const SymInt& dim : tensor.dims) {
-      const auto value = dim.Evaluate(opt);
-      if (!value.ok()) ThrowStatus(value.status());
-      dims.push_back(*value);
+      TRT_ASSIGN_OR_RETURN(const int64_t value, dim.Evaluate(sizes));
+      dims.push_back(value);
     }
     views.push_back(MakeView(nullptr, tensor.dtype, dims));
   }
   return views;
+}
+
+// Prepares a context for the plan's opt sizes, and for its smallest and largest: kernels for them
+// may differ, and compiling one in the middle of serving would be felt.
+Status PrepareSizes(const engine::Plan& plan, execution::ExecutionContext* context) {
+  if (!plan.symbols.empty()) {
+    for (auto at : {&engine::PlanSymbol::min, &engine::PlanSymbol::max}) {
+      const auto inputs = InputsAt(plan, at);
+      // Sizes without a real bound have no kernels; whatever is wrong will be said by a call.
+      if (inputs.ok()) static_cast<void>(context->SetInputShapes(*inputs));
+    }
+  }
+  TRT_ASSIGN_OR_RETURN(const auto inputs, InputsAt(plan, &engine::PlanSymbol::opt));
+  return context->SetInputShapes(inputs);
 }
 
 // A switch of the process by its public definition, the one such state of this library.
@@ -120,7 +134,7 @@ TorchEngine::OnDevice& TorchEngine::DeviceLocked(int ordinal) {
 void TorchEngine::PrepareOn(int ordinal) {
   const c10::OptionalDeviceGuard guard(c10::Device(c10::kCUDA, static_cast<int8_t>(ordinal)));
   Lease lease(this, ordinal);
-  const Status status = lease.context().SetInputShapes(OptInputs(plan()));
+  const Status status = PrepareSizes(plan(), &lease.context());
   if (!status.ok()) ThrowStatus(status);
 }
 
@@ -129,7 +143,7 @@ std::string TorchEngine::CompileFor(const std::string& arch) const {
   auto engine = engine::Engine::Create(plan(), gpu);
   if (!engine.ok()) ThrowStatus(engine.status());
   execution::ExecutionContext context(std::move(engine).value());
-  const Status status = context.SetInputShapes(OptInputs(plan()));
+  const Status status = PrepareSizes(plan(), &context);
   if (!status.ok()) ThrowStatus(status);
   const device::cuda::LoadStats stats = gpu->load_stats();
   return StrCat("{\"compiled\": ", stats.compiled, ", \"from_cache\": ", stats.from_cache,

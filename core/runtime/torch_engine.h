@@ -35,8 +35,8 @@ class TorchEngine : public torch::CustomClassHolder {
   // engine works on the next call.
   std::vector<at::Tensor> Execute(const std::vector<at::Tensor>& inputs);
 
-  // Does what the first call with the plan's opt sizes would do beforehand: compiles kernels,
-  // copies constants to that GPU. REQUIRES: a plan for GPUs.
+  // Does beforehand what first calls would do: compiles kernels, for the plan's opt, min and max
+  // sizes, and copies constants to that GPU. REQUIRES: a plan for GPUs.
   void PrepareOn(int ordinal);
   // Compiles the engine's kernels for an architecture ("sm_90a") without a GPU, into the cubin
   // cache. Returns {"compiled", "from_cache", "seconds"} as JSON.

@@ -26,11 +26,12 @@ class GraphCacheTest : public testing::Test {
   }
   // Calls with a new value of x and expects its double in y.
   void Expect(float* x, float* y) {
-    *x += 1;
+    const float value = *x += 1;
     *y = -1;
     const Status status = Call(x, y);
     ASSERT_TRUE(status.ok()) << status.ToString();
-    ASSERT_EQ(*y, 2 * *x);
+    ASSERT_EQ(*x, value);
+    ASSERT_EQ(*y, 2 * value);
   }
 
   std::shared_ptr<HostGpu> gpu_ = std::make_shared<HostGpu>();
