@@ -1,5 +1,6 @@
 // Copies that turn two dims, by square tiles of kTile elements in shared memory: reads are dense
 // along dim A, writes along dim B. ELEMENT is an unsigned integer of the element's size.
+#include "common.cuh"
 
 constexpr int kWarp = 32;
 constexpr int kRows = 8;
