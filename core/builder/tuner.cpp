@@ -167,11 +167,12 @@ class Tuner {
     if (!bench_.Select(plan_.steps[problem->steps.front()]).ok()) return false;
     const std::vector<Contender> contenders = TimeAll(*problem);
     if (contenders.empty() || contenders.front().variant != 0) return false;
-    std::vector<double> seconds;
-    for (const Contender& contender : contenders) seconds.push_back(Median(contender.seconds));
+    std::vector<std::vector<double>> seconds;
+    for (const Contender& contender : contenders) seconds.push_back(contender.seconds);
     const size_t picked = PickVariant(seconds);
     const Attributes& variant = problem->variants[contenders[picked].variant];
-    const TimingRecord record{ChoiceText(variant), seconds[picked] * 1e6, seconds.front() * 1e6};
+    const TimingRecord record{ChoiceText(variant), Median(seconds[picked]) * 1e6,
+                              Median(seconds.front()) * 1e6};
     cache_.Put(problem->key, record);
     Apply(*problem, variant, record, false);
     return true;
@@ -196,11 +197,23 @@ TuneLimits LimitsOf(int optimization_level) {
   return {10.0, 0, 11, true};
 }
 
-size_t PickVariant(const std::vector<double>& seconds) {
-  const double best = *std::min_element(seconds.begin(), seconds.end());
-  const auto first =
-      std::find_if(seconds.begin(), seconds.end(), [best](double t) { return t <= kTie * best; });
-  return static_cast<size_t>(first - seconds.begin());
+size_t PickVariant(const std::vector<std::vector<double>>& seconds) {
+  std::vector<size_t> winners;
+  double best = 0;
+  for (size_t i = 1; i < seconds.size(); ++i) {
+    size_t wins = 0;
+    for (size_t round = 0; round < seconds[i].size(); ++round) {
+      if (seconds[i][round] * kTie < seconds[0][round]) ++wins;
+    }
+    if (4 * wins < 3 * seconds[i].size()) continue;
+    const double median = Median(seconds[i]);
+    best = winners.empty() ? median : std::min(best, median);
+    winners.push_back(i);
+  }
+  for (const size_t i : winners) {
+    if (Median(seconds[i]) <= kTie * best) return i;
+  }
+  return 0;
 }
 
 std::string TuningKey(const std::string& text) {

@@ -22,9 +22,11 @@ struct TuneLimits {
 };
 TuneLimits LimitsOf(int optimization_level);
 
-// Index of the variant to take: the first within 3 % of the fastest, so that noise does not
-// overturn the table's order. REQUIRES: !seconds.empty().
-size_t PickVariant(const std::vector<double>& seconds);
+// Index of the variant to take, from seconds by variant and round; the table's choice is variant 0.
+// Another one must be 3 % faster than it in three rounds of four, so that noise does not overturn
+// the table's order; of those the first within 3 % of the fastest median. REQUIRES: not empty, and
+// as many rounds for each.
+size_t PickVariant(const std::vector<std::vector<double>>& seconds);
 
 // The TimingCache's key of a step that StepBench describes as `text`, on this machine.
 std::string TuningKey(const std::string& text);
