@@ -133,7 +133,7 @@ class CompilationSettings:
     # -- builder
     workspace_size: int = _off(0, "Scratch limit in bytes.", "scratch is planned exactly")
     optimization_level: int | None = _on(
-        None, "0..5: how long tactics are tuned; 0 picks from the table, 3 is the default."
+        None, "0..5: how long kernels are tuned by timing; up to 2 not at all, 3 is the default."
     )
     num_avg_timing_iters: int = _on(1, "Timings averaged per tactic.")
     max_aux_streams: int | None = _off(None, "Auxiliary streams.", _NO_TRT)
@@ -157,7 +157,8 @@ class CompilationSettings:
 
     # -- caching
     timing_cache_path: str = _on(
-        os.path.join(default_cache_dir(), "timing_cache.bin"), "File of the timing cache."
+        os.path.join(default_cache_dir(), "timing_cache.bin"),
+        "File of the timing cache; empty: none is kept.",
     )
     cache_built_engines: bool = _on(False, "Store built engines in the engine cache.")
     reuse_cached_engines: bool = _on(
