@@ -135,6 +135,7 @@ Status StepPlan::AddFile(const std::string& file, const std::string& entry,
                          ParamBlock params) {
   const std::string_view text = SourceText(file);
   if (text.empty()) return InternalError("[cuda] this build has no kernel text ", file);
+  options.push_back("-DKERNEL_" + entry);
   return Add(MakeSource(file, std::string(text), std::move(options)), entry, config,
              std::move(params));
 }

@@ -99,7 +99,8 @@ struct StepPlan {
   int multiprocessors() const;
   Status Add(const device::cuda::KernelSource& source, const std::string& entry,
              const device::cuda::LaunchConfig& config, ParamBlock params);
-  // The kernel `entry` of src/<file>, compiled with `options`.
+  // The kernel `entry` of src/<file>, compiled with `options` and with KERNEL_<entry> defined, so
+  // that files of several kernels may leave the others out.
   Status AddFile(const std::string& file, const std::string& entry,
                  std::vector<std::string> options, const device::cuda::LaunchConfig& config,
                  ParamBlock params);

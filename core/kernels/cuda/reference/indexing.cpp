@@ -152,7 +152,7 @@ Status PlanScatterElements(StepPlan& plan) {
 
 Status PlanIndex(StepPlan& plan) {
   TRT_ASSIGN_OR_RETURN(const IndexLayout layout, LayoutOf(plan, 1));
-  return AddIndex(plan, layout, "index", 1, 0, plan.out().numel());
+  return AddIndex(plan, layout, "index_elements", 1, 0, plan.out().numel());
 }
 
 Status PlanIndexPut(StepPlan& plan) {

@@ -39,7 +39,7 @@ Status AddWithEpilogue(StepPlan& plan, const std::string& entry, size_t first_ex
                        ParamBlock params) {
   const TensorView& out = plan.out();
   const DataType type = plan.in(0).dtype;
-  std::vector<std::string> options = {DefineType("DATA", type)};
+  std::vector<std::string> options = {DefineType("DATA", type), "-DKERNEL_" + entry};
   std::string text(SourceText("ref_matrix.cu"));
   if (text.empty()) return InternalError("[cuda] this build has no kernel text ref_matrix.cu");
   const bool has_epilogue = plan.attributes.Has("epilogue") && IsFloat(type);

@@ -75,7 +75,7 @@ Status AddSort(StepPlan& plan, int64_t axis, bool descending, int64_t kept) {
   params.Int(descending ? 1 : 0).Int(blocks);
   // Every element is compared with all others, or once with each that is kept.
   if (in.rank > 0 && count > kSelectThreads && kept <= count / 64) {
-    return plan.AddFile("ref_sort.cu", "select", {DefineType("DATA", in.dtype)},
+    return plan.AddFile("ref_sort.cu", "select_few", {DefineType("DATA", in.dtype)},
                         GridFor(lines * kSelectThreads, kSelectThreads), params);
   }
   return plan.AddFile("ref_sort.cu", "sort", {DefineType("DATA", in.dtype)},

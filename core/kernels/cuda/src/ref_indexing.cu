@@ -13,6 +13,7 @@ struct GatherParams {
   i32* data_error;
 };
 // out[a, i..., b] = data[a, index[i...], b]
+#ifdef KERNEL_gather
 extern "C" __global__ void gather(const GatherParams p) {
   const i64 n = p.out.numel();
   const int axis = static_cast<int>(p.axis);
@@ -31,7 +32,9 @@ extern "C" __global__ void gather(const GatherParams p) {
     p.out.data[to] = position < 0 ? DATA{} : p.data.data[from + position * p.data.strides[axis]];
   }
 }
+#endif
 
+#ifdef KERNEL_gather_elements
 extern "C" __global__ void gather_elements(const GatherParams p) {
   const i64 n = p.out.numel();
   for (i64 i = ThreadIndex(); i < n; i += ThreadCount()) {
@@ -49,6 +52,7 @@ extern "C" __global__ void gather_elements(const GatherParams p) {
     p.out.data[p.out.Offset(i)] = position < 0 ? DATA{} : p.data.data[from + position * step];
   }
 }
+#endif
 
 #define REDUCE_NONE 0
 #define REDUCE_SUM 1
@@ -79,6 +83,7 @@ TRT_DEVICE Sum Combine(Sum a, Sum b) {
   if (REDUCE == REDUCE_PROD) return PwMul(a, b);
   return REDUCE == REDUCE_AMAX ? PwMaximum(a, b) : PwMinimum(a, b);
 }
+#ifdef KERNEL_scatter_start
 extern "C" __global__ void scatter_start(const ScatterParams p) {
   const i64 n = p.out.numel();
   for (i64 i = ThreadIndex(); i < n; i += ThreadCount()) {
@@ -86,8 +91,10 @@ extern "C" __global__ void scatter_start(const ScatterParams p) {
     p.counts[i] = p.include_self != 0 ? 1 : 0;
   }
 }
+#endif
 // One thread per line of the index along the axis: lines have targets of their own, so the order of
 // equal targets is that of the index.
+#ifdef KERNEL_scatter
 extern "C" __global__ void scatter(const ScatterParams p) {
   const int rank = static_cast<int>(p.index.rank), axis = static_cast<int>(p.axis);
   i64 lines = 1;
@@ -131,6 +138,8 @@ extern "C" __global__ void scatter(const ScatterParams p) {
     }
   }
 }
+#endif
+#ifdef KERNEL_scatter_finish
 extern "C" __global__ void scatter_finish(const ScatterParams p) {
   const i64 n = p.out.numel();
   for (i64 i = ThreadIndex(); i < n; i += ThreadCount()) {
@@ -142,6 +151,7 @@ extern "C" __global__ void scatter_finish(const ScatterParams p) {
     p.out.data[p.out.Offset(i)] = Finish<DATA>(value);
   }
 }
+#endif
 
 constexpr int kMaxIndices = 5;
 struct IndexParams {
@@ -192,7 +202,8 @@ TRT_DEVICE void FreeOffsets(const IndexParams& p, const View<T>& indexed, const 
     joint /= size;
   }
 }
-extern "C" __global__ void index(const IndexParams p) {
+#ifdef KERNEL_index_elements
+extern "C" __global__ void index_elements(const IndexParams p) {
   const i64 n = p.free_numel * p.joint_count;
   for (i64 i = ThreadIndex(); i < n; i += ThreadCount()) {
     const i64 joint = i / p.free_numel;
@@ -202,7 +213,9 @@ extern "C" __global__ void index(const IndexParams p) {
     p.out.data[to] = base < 0 ? DATA{} : p.data.data[base + from];
   }
 }
+#endif
 // One thread per position of the dims without index: equal targets are written in order.
+#ifdef KERNEL_index_put
 extern "C" __global__ void index_put(const IndexParams p) {
   for (i64 free = ThreadIndex(); free < p.free_numel; free += ThreadCount()) {
     for (i64 joint = 0; joint < p.joint_count; ++joint) {
@@ -220,3 +233,4 @@ extern "C" __global__ void index_put(const IndexParams p) {
     }
   }
 }
+#endif

@@ -26,6 +26,7 @@ struct MatrixParams {
   i64 columns;
   EPILOGUE_ARGS
 };
+#ifdef KERNEL_matmul
 extern "C" __global__ void matmul(const MatrixParams p) {
   const i64 n = p.out.numel();
   const int rank = static_cast<int>(p.out.rank);
@@ -50,6 +51,7 @@ extern "C" __global__ void matmul(const MatrixParams p) {
     STORE(p, i, sum);
   }
 }
+#endif
 
 struct ConvParams {
   View<const DATA> x;  // [N, C, d, h, w]
@@ -83,6 +85,7 @@ TRT_DEVICE Sum Product(const ConvParams& p, i64 x, i64 w) {
   return static_cast<Sum>(FromStorage(p.x.data[x])) * static_cast<Sum>(FromStorage(p.w.data[w]));
 }
 
+#ifdef KERNEL_convolution
 extern "C" __global__ void convolution(const ConvParams p) {
   const i64 n = p.out.numel();
   const i64 out_per_group = p.w.dims[0] / p.groups;
@@ -112,6 +115,7 @@ extern "C" __global__ void convolution(const ConvParams p) {
     STORE(p, i, sum);
   }
 }
+#endif
 
 // The input position that reaches output position `o` by tap `tap`, or -1.
 TRT_DEVICE i64 SourceOf(const ConvParams& p, int d, i64 o, i64 tap) {
@@ -119,6 +123,7 @@ TRT_DEVICE i64 SourceOf(const ConvParams& p, int d, i64 o, i64 tap) {
   if (at < 0 || at % p.stride[d] != 0) return -1;
   return at / p.stride[d] < p.x.dims[2 + d] ? at / p.stride[d] : -1;
 }
+#ifdef KERNEL_deconvolution
 extern "C" __global__ void deconvolution(const ConvParams p) {
   const i64 n = p.out.numel();
   const i64 in_per_group = p.w.dims[0] / p.groups;
@@ -147,3 +152,4 @@ extern "C" __global__ void deconvolution(const ConvParams p) {
     STORE(p, i, sum);
   }
 }
+#endif

@@ -5,12 +5,14 @@ struct ReshapeParams {
   View<const ELEMENT> in;
   View<ELEMENT> out;
 };
+#ifdef KERNEL_reshape
 extern "C" __global__ void reshape(const ReshapeParams p) {
   const i64 n = p.out.numel();
   for (i64 i = ThreadIndex(); i < n; i += ThreadCount()) {
     p.out.data[p.out.Offset(i)] = p.in.data[p.in.Offset(i)];
   }
 }
+#endif
 
 enum PadMode { kConstant = 0, kReflect = 1, kReplicate = 2, kCircular = 3 };
 
@@ -28,6 +30,7 @@ TRT_DEVICE i64 PadSource(i64 i, i64 size, i64 mode) {
   if (mode == kCircular) return (i % size + size) % size;
   return -1;
 }
+#ifdef KERNEL_pad
 extern "C" __global__ void pad(const PadParams p) {
   const i64 n = p.out.numel();
   const int rank = static_cast<int>(p.out.rank);
@@ -46,3 +49,4 @@ extern "C" __global__ void pad(const PadParams p) {
     p.out.data[to] = filled ? static_cast<ELEMENT>(p.value) : p.in.data[from];
   }
 }
+#endif

@@ -62,6 +62,7 @@ struct ReduceParams {
   i64 count;          // elements per output
 };
 // One block per output element.
+#ifdef KERNEL_reduce
 extern "C" __global__ void __launch_bounds__(kThreads) reduce(const ReduceParams p) {
   __shared__ Sum shared[32];
   const i64 outputs = p.out.numel();
@@ -77,6 +78,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) reduce(const ReduceParams
     if (threadIdx.x == 0) p.out.data[p.out.Offset(o)] = Finish<OUT>(acc);
   }
 }
+#endif
 
 struct ArgParams {
   View<const IN> in;  // [lines..., axis]
@@ -94,6 +96,7 @@ TRT_DEVICE bool Beats(const Candidate& a, const Candidate& b) {
   if (a.value == b.value) return a.at < b.at;
   return KIND == KIND_MAX ? a.value > b.value : a.value < b.value;
 }
+#ifdef KERNEL_arg_reduce
 extern "C" __global__ void __launch_bounds__(kThreads) arg_reduce(const ArgParams p) {
   __shared__ Candidate best[kThreads];
   const int thread = static_cast<int>(threadIdx.x);
@@ -115,6 +118,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) arg_reduce(const ArgParam
     if (thread == 0) p.out.data[p.out.Offset(line)] = Finish<OUT>(best[0].at);
   }
 }
+#endif
 
 struct ScanParams {
   View<const IN> in;  // [lines..., axis]
@@ -130,6 +134,7 @@ TRT_DEVICE bool Overtakes(InRegister v, InRegister top) {
   return KIND == KIND_MAX ? v >= top : v <= top;
 }
 // One thread per line.
+#ifdef KERNEL_scan
 extern "C" __global__ void scan(const ScanParams p) {
   for (i64 line = ThreadIndex(); line < p.lines; line += ThreadCount()) {
     const i64 first = line * p.count;
@@ -155,3 +160,4 @@ extern "C" __global__ void scan(const ScanParams p) {
 #endif
   }
 }
+#endif

@@ -16,6 +16,7 @@ struct SortParams {
 };
 TRT_DEVICE bool Less(Register a, Register b) { return (b != b && !(a != a)) || a < b; }
 
+#ifdef KERNEL_sort
 extern "C" __global__ void __launch_bounds__(kThreads) sort(const SortParams p) {
   __shared__ Register tile[kThreads];
   const i64 line = blockIdx.x / p.blocks_per_line;
@@ -46,6 +47,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) sort(const SortParams p) 
   p.values.data[p.values.Offset(line * p.kept + rank)] = raw;
   p.positions.data[p.positions.Offset(line * p.kept + rank)] = i;
 }
+#endif
 
 // TopK of few from long lines: one block per line finds the elements one after the other.
 constexpr int kSelectThreads = 1024;
@@ -60,7 +62,8 @@ TRT_DEVICE bool Before(const Candidate& a, const Candidate& b, bool descending) 
   if (descending ? Less(a.value, b.value) : Less(b.value, a.value)) return false;
   return a.at < b.at;
 }
-extern "C" __global__ void __launch_bounds__(kSelectThreads) select(const SortParams p) {
+#ifdef KERNEL_select_few
+extern "C" __global__ void __launch_bounds__(kSelectThreads) select_few(const SortParams p) {
   __shared__ Candidate best[kSelectThreads];
   const int thread = static_cast<int>(threadIdx.x);
   const bool descending = p.descending != 0;
@@ -90,3 +93,4 @@ extern "C" __global__ void __launch_bounds__(kSelectThreads) select(const SortPa
     }
   }
 }
+#endif
