@@ -1,6 +1,6 @@
 """Checks that objects compiled for one instruction set share no code with the others.
 
-``<name>.isa.cpp`` is compiled once per instruction set. A weak symbol (an inline function or a
+``<name>.isa.cpp`` is compiled once per instruction set, ``<name>.amx.cpp`` for tiles. A weak symbol (an inline function or a
 template of the standard library, say) that such an object emits under a common name may be the one
 the linker keeps for the whole program, and then AVX-512 code runs on a machine without it. Every
 function of these objects must therefore be local or carry the namespace of its instruction set.
@@ -20,13 +20,13 @@ if __name__ == "__main__":
 
 from tools.lint.common import run
 
-_OBJECT_FOLDER = re.compile(r"_(generic|avx2|avx512|avx512_bf16)\.dir$")
+_OBJECT_FOLDER = re.compile(r"_(generic|avx2|avx512|avx512_bf16|amx)\.dir$")
 
 
 def isa_objects(build: Path) -> list[tuple[str, Path]]:
     """Returns (instruction set, object file) for every per-ISA object below the build folder."""
     found = []
-    for path in sorted(build.rglob("*.isa.cpp.o")):
+    for path in sorted([*build.rglob("*.isa.cpp.o"), *build.rglob("*.amx.cpp.o")]):
         for parent in path.parents:
             match = _OBJECT_FOLDER.search(parent.name)
             if match:

@@ -50,7 +50,13 @@ def times(model: Model) -> dict[str, float]:
 def _inexact(row: dict[str, Any]) -> bool:
     """A peer's result that misses our error bound but is no wrong result."""
     ratio = row.get("error_ratio")
-    return row["peer"] in PEERS and not row["accurate"] and (ratio or math.inf) < USABLE_ERROR
+    judged = row.get("accurate") is not None  # a peer that did not run has no verdict
+    return (
+        judged
+        and row["peer"] in PEERS
+        and not row["accurate"]
+        and (ratio or math.inf) < USABLE_ERROR
+    )
 
 
 def geometric_mean(values: Iterable[float]) -> float | None:
@@ -154,8 +160,8 @@ def page(documents: Sequence[dict[str, Any]]) -> str:
     out = [".. Written by tools/perf/report.py from measured results; do not edit.", ""]
     for document in documents:
         settings, group = document["settings"], [m for m in document["models"] if m["rows"]]
-        title = f"{settings['dtype']}, batch {settings['batch']}"
         machine = document["machine"]
+        title = f"{settings['dtype']}, batch {settings['batch']}, {machine['capability']}"
         columns = [p for p in (*PEERS, *OURS) if p in settings["peers"]]
         peaks = ", ".join(f"{value:.0f} {name}" for name, value in machine["gflops"].items())
         out += [title, "-" * len(title), ""]

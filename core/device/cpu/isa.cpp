@@ -8,11 +8,33 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace torch_tensorrt::core {
 namespace {
 
-constexpr std::array<std::string_view, 4> kNames = {"generic", "avx2", "avx512", "avx512_bf16"};
+constexpr std::array<std::string_view, 5> kNames = {"generic", "avx2", "avx512", "avx512_bf16",
+                                                    "amx"};
+
+#if defined(__x86_64__)
+// Whether the processor has bf16 tiles (CPUID leaf 7: EDX bits 22 and 24) and Linux lets this
+// process use them, which has to be asked for.
+bool MayUseAmx() {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return false;
+  if ((d & (1U << 22)) == 0 || (d & (1U << 24)) == 0) return false;
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr long kTileData = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+#endif
 
 Isa Detect() {
 #if defined(__x86_64__)
@@ -26,7 +48,8 @@ Isa Detect() {
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))) {
     return Isa::kAvx2;
   }
-  return __builtin_cpu_supports("avx512bf16") ? Isa::kAvx512Bf16 : Isa::kAvx512;
+  if (!__builtin_cpu_supports("avx512bf16")) return Isa::kAvx512;
+  return MayUseAmx() ? Isa::kAmx : Isa::kAvx512Bf16;
 #else
   return Isa::kGeneric;
 #endif
@@ -86,7 +109,7 @@ Status CheckForcedIsa() {
   const std::optional<Isa> forced = ParseIsa(name);
   if (!forced) {
     return InvalidArgument("[isa] TORCHTRT_FORCE_ISA=", name,
-                           " is none of generic, avx2, avx512, avx512_bf16");
+                           " is none of generic, avx2, avx512, avx512_bf16, amx");
   }
   if (*forced > BestIsa()) {
     return Unsupported("[isa] TORCHTRT_FORCE_ISA=", name, " but this machine has only ",

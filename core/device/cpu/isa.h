@@ -1,5 +1,5 @@
 // Which instruction set the CPU kernels use. Found once with CPUID; the environment variable
-// TORCHTRT_FORCE_ISA (generic, avx2, avx512, avx512_bf16) lowers it. Thread-safe.
+// TORCHTRT_FORCE_ISA (generic, avx2, avx512, avx512_bf16, amx) lowers it. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@
 namespace torch_tensorrt::core {
 
 // Each includes the ones before it.
-enum class Isa : uint8_t { kGeneric = 0, kAvx2 = 1, kAvx512 = 2, kAvx512Bf16 = 3 };
+enum class Isa : uint8_t { kGeneric = 0, kAvx2 = 1, kAvx512 = 2, kAvx512Bf16 = 3, kAmx = 4 };
 
 // The names that TORCHTRT_FORCE_ISA takes.
 std::string_view IsaName(Isa isa);

@@ -26,6 +26,7 @@
       case Isa::kAvx512:                      \
         return avx512::kTable;                \
       case Isa::kAvx512Bf16:                  \
+      case Isa::kAmx:                         \
         return avx512_bf16::kTable;           \
       case Isa::kGeneric:                     \
         break;                                \

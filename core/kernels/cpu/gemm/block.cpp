@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/kernels/cpu/gemm/micro_amx.h"
 #include "core/kernels/cpu/gemm/pack.h"
 #include "core/kernels/cpu/gemm/select.h"
 #include "core/util/parallel.h"
@@ -16,6 +17,10 @@ constexpr int64_t kMaxTuning = 4096;  // of values that plan files hold
 // grows with the length of its longest chain; this keeps it near that of a pairwise sum at about
 // one more addition in 256.
 constexpr int64_t kMaxChain = 256;
+// Tiles keep longer chains: the sums leave them more slowly. bf16 rounds its inputs more than that.
+constexpr int64_t kMaxTileChain = 512;
+constexpr int64_t kMinAmxRows = 8;             // fewer stream weights as fast without tiles
+constexpr int kMaxVectorRows = 14;             // rows of the families without tiles
 constexpr int64_t kSliceBytes = 24 << 10;      // of the panels a tile multiplies with: stays in L1
 constexpr int64_t kMaxRowScratch = 384 << 10;  // of a block's converted rows: stays in L2
 
@@ -39,7 +44,12 @@ const MicroFamily& FamilyOf(const ProductShape& shape) {
   const bool row = shape.rows == 1;
   if (shape.b_dtype == DataType::kFloat16) return row ? micro.row_f16 : micro.f16;
   if (shape.b_dtype == DataType::kBFloat16) {
-    if (shape.a_is_bf16) return micro.bf16_bf16;
+    if (shape.a_is_bf16) {
+#ifdef TORCHTRT_X86
+      if (CurrentIsa() == Isa::kAmx && shape.rows >= kMinAmxRows) return amx::kBf16;
+#endif
+      return micro.bf16_bf16;
+    }
     return row ? micro.row_bf16 : micro.bf16;
   }
   if (row) return micro.row_f32;
@@ -102,7 +112,8 @@ void ChooseBlocks(ProductPlan* plan, int64_t wanted_rows) {
   // Panels that only one or two tiles read stream past: cutting k for the cache would gain nothing.
   const bool streams = plan->block_rows <= 2 * plan->family->max_rows;
   const int64_t k_bytes = plan->family->max_panels * kPanelColumns * 4;
-  const int64_t k_limit = streams ? kMaxChain : std::min(kMaxChain, kSliceBytes / k_bytes);
+  int64_t k_limit = streams ? kMaxChain : std::min(kMaxChain, kSliceBytes / k_bytes);
+  if (plan->family->max_rows > kMaxVectorRows) k_limit = kMaxTileChain;
   if (shape.run > k_limit) {
     plan->tap_block = 1;
     plan->k_block = CeilDiv(CeilDiv(shape.run, CeilDiv(shape.run, k_limit)), 4) * 4;

@@ -108,6 +108,7 @@ const DepthwiseTable& CurrentTable() {
     case Isa::kAvx512:
       return avx512::kDepthwise;
     case Isa::kAvx512Bf16:
+    case Isa::kAmx:
       return avx512_bf16::kDepthwise;
     case Isa::kGeneric:
       break;

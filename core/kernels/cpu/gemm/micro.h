@@ -12,7 +12,7 @@
 namespace torch_tensorrt::core::kernels {
 
 inline constexpr int kPanelColumns = 16;
-inline constexpr int kMaxTileRows = 14;
+inline constexpr int kMaxTileRows = 32;
 inline constexpr int kMaxTilePanels = 4;
 
 struct MicroArgs {

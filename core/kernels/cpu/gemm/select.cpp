@@ -10,6 +10,7 @@ const GemmMicroTable& GemmMicroFor(Isa isa) {
     case Isa::kAvx512:
       return avx512::kGemmMicro;
     case Isa::kAvx512Bf16:
+    case Isa::kAmx:
       return avx512_bf16::kGemmMicro;
     case Isa::kGeneric:
       break;

@@ -33,6 +33,7 @@ const WinogradTable& Table() {
     case Isa::kAvx512:
       return avx512::kWinograd;
     case Isa::kAvx512Bf16:
+    case Isa::kAmx:
       return avx512_bf16::kWinograd;
     case Isa::kGeneric:
       break;

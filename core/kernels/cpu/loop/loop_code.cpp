@@ -27,6 +27,7 @@ const LoopCode& LoopCodeFor(Isa isa) {
     case Isa::kAvx512:
       return avx512::kLoopCode;
     case Isa::kAvx512Bf16:
+    case Isa::kAmx:
       return avx512_bf16::kLoopCode;
   }
 #endif

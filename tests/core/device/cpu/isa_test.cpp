@@ -18,7 +18,7 @@ TEST(Isa, ForcedNameIsChecked) {
   EXPECT_EQ(CheckForcedIsa().code(), StatusCode::kInvalidArgument);
   setenv("TORCHTRT_FORCE_ISA", "avx512_bf16", 1);
   EXPECT_EQ(CheckForcedIsa().code(),
-            BestIsa() == Isa::kAvx512Bf16 ? StatusCode::kOk : StatusCode::kUnsupported);
+            BestIsa() >= Isa::kAvx512Bf16 ? StatusCode::kOk : StatusCode::kUnsupported);
   unsetenv("TORCHTRT_FORCE_ISA");
   EXPECT_TRUE(CheckForcedIsa().ok());
   if (!saved.empty()) setenv("TORCHTRT_FORCE_ISA", saved.c_str(), 1);
@@ -27,6 +27,7 @@ TEST(Isa, ForcedNameIsChecked) {
 TEST(Isa, NamesRoundTrip) {
   EXPECT_EQ(IsaName(Isa::kGeneric), "generic");
   EXPECT_EQ(IsaName(Isa::kAvx512Bf16), "avx512_bf16");
+  EXPECT_EQ(IsaName(Isa::kAmx), "amx");
 }
 
 // A forced instruction set that the machine has is the one in use.
