@@ -1,9 +1,10 @@
 """Checks that objects compiled for one instruction set share no code with the others.
 
-``<name>.isa.cpp`` is compiled once per instruction set, ``<name>.amx.cpp`` for tiles. A weak symbol (an inline function or a
-template of the standard library, say) that such an object emits under a common name may be the one
-the linker keeps for the whole program, and then AVX-512 code runs on a machine without it. Every
-function of these objects must therefore be local or carry the namespace of its instruction set.
+``<name>.isa.cpp`` is compiled once per instruction set, ``<name>.amx.cpp`` for tiles. A weak symbol
+(an inline function or a template of the standard library, say) that such an object emits under a
+common name may be the one the linker keeps for the whole program, and then AVX-512 code runs on a
+machine without it. Every function of these objects must therefore be local or carry the namespace
+of its instruction set.
 
 Usage: ``python tools/lint/isa_symbols.py BUILD_FOLDER``.
 """
