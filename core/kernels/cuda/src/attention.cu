@@ -456,6 +456,15 @@ TRT_DEVICE Partial AddBlocks(const float* shared, int r, int column) {
 }
 #endif
 
+// What all warps of the cluster summed.
+TRT_DEVICE Partial AddAll(const float* staged, int r, int column) {
+#if SPLIT > 1
+  return AddBlocks(staged, r, column);
+#else
+  return AddWarps(staged, r, column);
+#endif
+}
+
 TRT_DEVICE void StoreRows(const Params& p, const float* staged, int batch, int key_head, int row0,
                           int rank) {
   constexpr int kVectors = HEAD_V / 8;
@@ -463,11 +472,7 @@ TRT_DEVICE void StoreRows(const Params& p, const float* staged, int batch, int k
        i += kThreads * SPLIT) {
     const int r = i / kVectors, column = i % kVectors * 8;
     if (row0 + r >= p.rows || column >= p.d_v) continue;
-#if SPLIT > 1
-    const Partial x = AddBlocks(staged, r, column);
-#else
-    const Partial x = AddWarps(staged, r, column);
-#endif
+    const Partial x = AddAll(staged, r, column);
     const float inverse = x.total == 0.0f ? 0.0f : 1.0f / x.total;
     TRT_IN* out = p.out + RowOffset(p, p.out_stride, batch, key_head, row0 + r) + column;
     Pack<TRT_IN, 8> result;
@@ -476,6 +481,8 @@ TRT_DEVICE void StoreRows(const Params& p, const float* staged, int batch, int k
     result.Store(out, p.d_v - column, p.vector != 0);
   }
 }
+
+#include "attention_exact.cuh"
 
 TRT_KERNEL void
 #if SPLIT > 1
@@ -565,7 +572,15 @@ trt_attention(const __grid_constant__ Params p) {
   ClusterSync();
   StoreRows(p, shared, batch, key_head, row0, rank);
   ClusterSync();
+#if TRT_FLOAT
+  StoreExactRows(p, shared, batch, key_head, row0, rank);
+  ClusterSync();
+#endif
 #else
   StoreRows(p, staged, batch, key_head, row0, rank);
+#if TRT_FLOAT
+  __syncthreads();
+  StoreExactRows(p, staged, batch, key_head, row0, rank);
+#endif
 #endif
 }

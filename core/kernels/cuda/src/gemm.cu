@@ -296,22 +296,27 @@ TRT_DEVICE void Stage(const Accumulators& acc, float* staged) {
   }
 }
 
-// Eight neighbours of the staged tile, summed over the blocks of the cluster in their order.
+// Eight neighbours of the staged tile, summed over the first kBlocks blocks of the cluster in their
+// order; 1: the block's own.
+template <int kBlocks>
 TRT_DEVICE void Collect(const float* staged, int row, int column, float (&v)[8]) {
   const float* from = staged + row * kStagedRow + column;
 #if SPLIT > 1
-  const u32 address = SharedAddress(from);
-  float part[4];
+  if constexpr (kBlocks > 1) {
+    const u32 address = SharedAddress(from);
+    float part[4];
 #pragma unroll
-  for (int r = 0; r < SPLIT; ++r) {
+    for (int r = 0; r < kBlocks; ++r) {
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      LoadRemote(part, address + half * 16, r);
+      for (int half = 0; half < 2; ++half) {
+        LoadRemote(part, address + half * 16, r);
 #pragma unroll
-      for (int e = 0; e < 4; ++e) v[half * 4 + e] = r == 0 ? part[e] : v[half * 4 + e] + part[e];
+        for (int e = 0; e < 4; ++e) v[half * 4 + e] = r == 0 ? part[e] : v[half * 4 + e] + part[e];
+      }
     }
+    return;
   }
-#else
+#endif
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     const float4 part = *reinterpret_cast<const float4*>(from + half * 4);
@@ -320,13 +325,15 @@ TRT_DEVICE void Collect(const float* staged, int row, int column, float (&v)[8])
     v[half * 4 + 2] = part.z;
     v[half * 4 + 3] = part.w;
   }
-#endif
 }
 
 // A thread finishes the same eight columns of several rows; threads left over do nothing.
 constexpr int kVectors = TILE_N / 8;
 constexpr int kRowsOfBlock = TILE_M / SPLIT;
 constexpr int kRowStep = kThreads / kVectors;
+// Blocks whose sums are left to add up; floats are complete before (gemm_exact.cuh).
+constexpr int kPartsOfSum = TERMS == 3 ? 1 : SPLIT;
+#include "gemm_exact.cuh"
 
 struct Bias {
 #ifdef TRT_BIAS
@@ -361,7 +368,7 @@ TRT_DEVICE void FinishVectors(const Params& p, const TrtEpilogueArgs& e, const P
     for (int u = 0; u < kBatch; ++u) {
       const int r = max(min(r0 + (i + u) * kRowStep, last), 0);
       float v[8];
-      Collect(staged, r, column, v);
+      Collect<kPartsOfSum>(staged, r, column, v);
       bias.AddTo(v);
       trt_epilogue(v, e, row0 + r, out_column, results[u].v);
     }
@@ -384,7 +391,7 @@ TRT_DEVICE void FinishElements(const Params& p, const TrtEpilogueArgs& e, const 
 #pragma unroll 1
   for (int r = first + static_cast<int>(threadIdx.x) / kVectors; r < end; r += kRowStep) {
     float v[8];
-    Collect(staged, r, column, v);
+    Collect<kPartsOfSum>(staged, r, column, v);
     bias.AddTo(v);
     trt_out* out = p.out + (row0 + r) * p.out_row + out_column;
 #pragma unroll
@@ -433,6 +440,9 @@ trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueAr
   ClusterSync();
 #else
   __syncthreads();
+#endif
+#if TERMS == 3
+  if (exists) CompleteSums(p, at, staged, rank * kRowsOfBlock, column);
 #endif
   if (exists && p.vector) {
     FinishVectors(p, e, at, staged, bias, rank * kRowsOfBlock, column);

@@ -69,6 +69,39 @@ TEST(CudaAttentionTest, Masks) {
   ExpectAttention(c, {values.view});
 }
 
+// Scores of +-inf from queries and keys, infinite values that are and are not seen, NaN.
+TEST(CudaAttentionTest, Float32KeepsInfinities) {
+  TRT_NEED_HOST_GPU();
+  const DataType f32 = DataType::kFloat32;
+  const int64_t s = 20;
+  const int64_t d = 16;
+  const TestTensor q = RandomTensor(f32, {1, 2, s, d}, 1);
+  const TestTensor k = RandomTensor(f32, {1, 1, s, d}, 2);
+  const TestTensor v = RandomTensor(f32, {1, 1, s, 40}, 3);
+  std::vector<double> seen(static_cast<size_t>(s * s), 1.0);
+  for (size_t i = 0; i < seen.size(); i += 3) seen[i] = 0.0;
+  const TestTensor mask(DataType::kBool, {s, s}, seen);
+  const auto expect = [&](const std::string& what) {
+    for (const bool causal : {false, true}) {
+      const std::vector<TensorView> inputs{q.view, k.view, v.view};
+      if (!causal) {
+        ExpectSameAs("ref.Attention", "cuda.attention", {{"scale", 0.25}},
+                     {q.view, k.view, v.view, mask.view}, {{f32, {1, 2, s, 40}}},
+                     MatrixTolerance(f32), what + " masked");
+      }
+      ExpectSameAs("ref.Attention", "cuda.attention", {{"scale", 0.25}, {"causal", causal}}, inputs,
+                   {{f32, {1, 2, s, 40}}}, MatrixTolerance(f32), what);
+    }
+  };
+  SetValues(v, {{40 * 7 + 3, INFINITY}, {40 * 9 + 30, -INFINITY}, {40 * 19 + 39, NAN}});
+  expect("values");
+  SetValues(v, {{40 * 7 + 3, 0.5}, {40 * 9 + 30, 0.5}, {40 * 19 + 39, 0.5}});
+  // Key 5 gives -inf or, where the query is negative there, +inf. Query 3 is infinite.
+  SetValues(k, {{d * 5 + 2, -INFINITY}, {d * 11 + 1, 1e38}, {d * 12, NAN}});
+  SetValues(q, {{d * 3 + 4, INFINITY}, {d * 4 + 1, 0.0}, {d * 6 + 2, 1.0}, {d * 7 + 2, 0.0}});
+  expect("scores");
+}
+
 TEST(CudaAttentionTest, RefusesWhatItCannotDo) {
   const TestTensor wide = RandomTensor(DataType::kFloat16, {1, 1, 4, 136}, 1);
   const TestTensor f64 = RandomTensor(DataType::kFloat64, {1, 1, 4, 32}, 1);

@@ -11,6 +11,7 @@ struct ConvolutionCase {
   Dims kernel, stride, padding, dilation;
   int64_t groups = 1;
   bool epilogue = false;
+  std::vector<SpecialValue> x_values = {}, w_values = {};
 };
 
 Dims OutputDims(const ConvolutionCase& c) {
@@ -47,6 +48,8 @@ void ExpectConvolution(const ConvolutionCase& c) {
   const Dims out_dims = OutputDims(c);
   const TestTensor x = RandomTensor(c.dtype, c.x, 1);
   const TestTensor w = RandomTensor(c.dtype, w_dims, 2);
+  SetValues(x, c.x_values);
+  SetValues(w, c.w_values);
   const TestTensor bias = RandomTensor(c.dtype, {c.out_channels}, 3);
   const TestTensor residual = RandomTensor(c.dtype, out_dims, 4);
   const TestTensor packed = depthwise
@@ -78,6 +81,21 @@ TEST(CudaConvolutionTest, Windows) {
       {DataType::kFloat16, {1, 7, 6, 16}, 24, {3, 3}, {1, 1}, {1, 1, 1, 1}, {1, 1}, 1, true});
   ExpectConvolution({DataType::kBFloat16, {2, 9, 7, 12}, 9, {3, 2}, {2, 1}, {2, 0, 1, 1}, {2, 2}});
   ExpectConvolution({DataType::kFloat32, {1, 6, 6, 4}, 8, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}});
+}
+
+TEST(CudaConvolutionTest, Float32KeepsInfinities) {
+  TRT_NEED_HOST_GPU();
+  ConvolutionCase c{DataType::kFloat32, {2, 6, 5, 4}, 8, {3, 3}, {2, 1}, {1, 1, 1, 1}, {1, 1}};
+  c.x_values = {{0, INFINITY}, {50, -INFINITY}, {111, NAN}, {239, INFINITY}};
+  c.w_values = {{0, 1.0}, {2, 0.0}, {40, INFINITY}};
+  ExpectConvolution(c);
+  c.groups = 2;
+  c.w_values = {{0, 0.0}, {19, -INFINITY}, {130, NAN}};
+  ExpectConvolution(c);
+  // TF32 rounds it to infinity.
+  c.x_values = {{121, 3.4028e38}};
+  c.w_values = {};
+  ExpectConvolution(c);
 }
 
 TEST(CudaConvolutionTest, FewChannels) {

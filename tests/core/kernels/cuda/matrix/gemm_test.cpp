@@ -1,4 +1,7 @@
 // cuda.gemm and cuda.batched_gemm on the HostGpu against the reference.
+#include <cmath>
+#include <limits>
+
 #include "core/kernels/cuda/matrix/tile.h"
 #include "tests/core/kernels/cuda/matrix/matrix_testing.h"
 
@@ -62,6 +65,58 @@ TEST(CudaGemmTest, RowsOfAnyLength) {
 TEST(CudaGemmTest, Float32KeepsItsPrecision) {
   TRT_NEED_HOST_GPU();
   ExpectGemm({DataType::kFloat32, {17}, 24, 60, true, true});
+}
+
+constexpr double kLargest = std::numeric_limits<float>::max();
+
+// Products of infinities by exact and inexact numbers, by zero and by each other; NaN; numbers that
+// TF32 rounds to infinity, whose products do and do not overflow.
+void SetSpecialRows(const TestTensor& x, int64_t k) {
+  SetValues(x, {{1 * k + 5, INFINITY},
+                {2 * k + 9, -INFINITY},
+                {3 * k, NAN},
+                {4 * k + k - 1, kLargest},
+                {5 * k + 2, -kLargest},
+                {6 * k + 5, -INFINITY},
+                {6 * k + 6, INFINITY}});
+}
+
+TEST(CudaGemmTest, Float32KeepsInfinities) {
+  TRT_NEED_HOST_GPU();
+  const int64_t m = 17;
+  const int64_t n = 13;
+  const int64_t k = 60;
+  for (const bool special_weights : {false, true}) {
+    const TestTensor a = RandomTensor(DataType::kFloat32, {m, k}, 1);
+    const TestTensor w = RandomTensor(DataType::kFloat32, {n, k}, 2);
+    SetSpecialRows(special_weights ? w : a, k);
+    const TestTensor& other = special_weights ? a : w;
+    // The reference does not overflow where float32 does: nothing is added to what overflows.
+    for (int64_t row = 0; row < (special_weights ? m : n); ++row) {
+      const double small = 0.25 * static_cast<double>(row % 3 - 1);
+      SetValues(other, {{row * k + 2, small}, {row * k + k - 1, small}});
+    }
+    SetValues(other, {{5, 1.0}, {9, 0.5}, {k - 1, 3.0}, {k + 5, 0.0}, {2 * k + 2, 3.0}});
+    SetValues(other, {{3 * k + 5, INFINITY}, {4 * k + 5, -INFINITY}});
+    SetValues(special_weights ? w : a, {{8 * k + 5, INFINITY}});
+    const TestTensor packed = PaddedRows(w, n, k);
+    ExpectAgree("cuda.gemm", "ref.MatrixMultiply", {{"n", n}, {"k", k}}, {a.view, packed.view},
+                {{"transpose_b", true}}, {a.view, w.view}, DataType::kFloat32, {m, n},
+                special_weights ? "weights" : "rows");
+  }
+}
+
+TEST(CudaBatchedGemmTest, Float32KeepsInfinities) {
+  TRT_NEED_HOST_GPU();
+  const TestTensor a = RandomTensor(DataType::kFloat32, {2, 9, 36}, 1);
+  const TestTensor b = RandomTensor(DataType::kFloat32, {2, 8, 36}, 2);
+  SetSpecialRows(a, 36);
+  SetValues(b, {{8 * 36 + 3, -INFINITY}, {9 * 36, NAN}, {5, 1.0}, {9, 2.0}});
+  ExpectSameAs("ref.MatrixMultiply", "cuda.batched_gemm", {{"transpose_b", true}}, {a.view, b.view},
+               {{DataType::kFloat32, {2, 9, 8}}}, MatrixTolerance(DataType::kFloat32), "rows");
+  const TensorView columns = Transposed(b.view, 1, 2);  // k apart: any strides
+  ExpectSameAs("ref.MatrixMultiply", "cuda.batched_gemm", {}, {a.view, columns},
+               {{DataType::kFloat32, {2, 9, 8}}}, MatrixTolerance(DataType::kFloat32), "strided");
 }
 
 TEST(CudaGemmTest, FewRows) {

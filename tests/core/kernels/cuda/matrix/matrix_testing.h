@@ -15,6 +15,17 @@ inline double MatrixTolerance(DataType dtype) {
   return dtype == DataType::kFloat16 ? 3e-3 : 2e-2;
 }
 
+// `values` at elements of a tensor: infinities, NaN, numbers whose products overflow.
+struct SpecialValue {
+  int64_t element;
+  double value;
+};
+inline void SetValues(const TestTensor& tensor, const std::vector<SpecialValue>& values) {
+  for (const SpecialValue& one : values) {
+    reference::WriteElement(tensor.view.data, tensor.view.dtype, one.element, one.value);
+  }
+}
+
 // Rows of `k` values padded by zeros to a multiple of 16 bytes. w: [rows, k].
 inline TestTensor PaddedRows(const TestTensor& w, int64_t rows, int64_t k) {
   const int64_t step = 16 / static_cast<int64_t>(SizeOf(w.view.dtype));
