@@ -71,7 +71,7 @@ def capture_graph(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> 
     with torch.cuda.graph(graph):
         outputs = module(*inputs)
 
-    def run() -> Any:
+    def run(_kept: tuple[torch.Tensor, ...] = inputs) -> Any:  # the graph reads their memory
         graph.replay()
         return outputs
 
