@@ -47,6 +47,8 @@ struct Compiled {
 // Compiles for `arch` ("sm_80", "sm_90a"). Unsupported when NVRTC cannot be loaded (says where it
 // was looked for), InternalError with the compiler's message when the text is wrong.
 Result<Compiled> Compile(const KernelSource& source, std::string_view arch);
+// The assembly text of the same, before ptxas: which instructions a kernel is made of.
+Result<std::string> CompileToPtx(const KernelSource& source, std::string_view arch);
 // 13000 for 13.0; Unsupported as above.
 Result<int> NvrtcVersion();
 

@@ -23,6 +23,8 @@ struct Nvrtc {
   int (*compile)(Program, int count, const char* const* options) = nullptr;
   int (*cubin_size)(Program, size_t*) = nullptr;
   int (*cubin)(Program, char*) = nullptr;
+  int (*ptx_size)(Program, size_t*) = nullptr;
+  int (*ptx)(Program, char*) = nullptr;
   int (*log_size)(Program, size_t*) = nullptr;
   int (*log)(Program, char*) = nullptr;
 };
@@ -37,15 +39,16 @@ Result<Nvrtc> OpenNvrtc() {
   constexpr std::array<std::string_view, 2> kNames = {"libnvrtc.so.13", "libnvrtc.so.12"};
   TRT_ASSIGN_OR_RETURN(void* const library, OpenLibrary("NVRTC (wheel nvidia-cuda-nvrtc)", kNames));
   Nvrtc n;
-  const bool complete = Bind(library, "nvrtcGetErrorString", &n.error_string) &&
-                        Bind(library, "nvrtcVersion", &n.version) &&
-                        Bind(library, "nvrtcCreateProgram", &n.create) &&
-                        Bind(library, "nvrtcDestroyProgram", &n.destroy) &&
-                        Bind(library, "nvrtcCompileProgram", &n.compile) &&
-                        Bind(library, "nvrtcGetCUBINSize", &n.cubin_size) &&
-                        Bind(library, "nvrtcGetCUBIN", &n.cubin) &&
-                        Bind(library, "nvrtcGetProgramLogSize", &n.log_size) &&
-                        Bind(library, "nvrtcGetProgramLog", &n.log);
+  const bool complete =
+      Bind(library, "nvrtcGetErrorString", &n.error_string) &&
+      Bind(library, "nvrtcVersion", &n.version) && Bind(library, "nvrtcCreateProgram", &n.create) &&
+      Bind(library, "nvrtcDestroyProgram", &n.destroy) &&
+      Bind(library, "nvrtcCompileProgram", &n.compile) &&
+      Bind(library, "nvrtcGetCUBINSize", &n.cubin_size) &&
+      Bind(library, "nvrtcGetCUBIN", &n.cubin) && Bind(library, "nvrtcGetPTXSize", &n.ptx_size) &&
+      Bind(library, "nvrtcGetPTX", &n.ptx) &&
+      Bind(library, "nvrtcGetProgramLogSize", &n.log_size) &&
+      Bind(library, "nvrtcGetProgramLog", &n.log);
   if (!complete) return Unsupported("[nvrtc] the library lacks functions that 12.0 has");
   int major = 0;
   int minor = 0;
@@ -114,28 +117,52 @@ Status Create(const Nvrtc& nvrtc, const KernelSource& source, Program* program) 
   return code == 0 ? Status::Ok() : CompileError(nvrtc, code, source, "any", "");
 }
 
+// Creates and compiles; returns the log.
+Result<std::string> Run(const Nvrtc& nvrtc, const KernelSource& source, std::string_view arch,
+                        Program* program) {
+  TRT_RETURN_IF_ERROR(Create(nvrtc, source, program));
+  const std::vector<std::string> options = Options(source, arch);
+  std::vector<const char*> pointers;
+  for (const std::string& option : options) pointers.push_back(option.c_str());
+  const int code = nvrtc.compile(*program, static_cast<int>(pointers.size()), pointers.data());
+  std::string log = LogOf(nvrtc, *program);
+  if (code != 0) return CompileError(nvrtc, code, source, arch, log);
+  return log;
+}
+
 }  // namespace
 
 Result<Compiled> Compile(const KernelSource& source, std::string_view arch) {
   if (!Table().ok()) return Table().status();
   const Nvrtc& nvrtc = *Table();
   ProgramOwner owner(nvrtc);
-  TRT_RETURN_IF_ERROR(Create(nvrtc, source, &owner.program));
-  const std::vector<std::string> options = Options(source, arch);
-  std::vector<const char*> pointers;
-  for (const std::string& option : options) pointers.push_back(option.c_str());
-  int code = nvrtc.compile(owner.program, static_cast<int>(pointers.size()), pointers.data());
   Compiled out;
-  out.log = LogOf(nvrtc, owner.program);
-  if (code != 0) return CompileError(nvrtc, code, source, arch, out.log);
+  TRT_ASSIGN_OR_RETURN(out.log, Run(nvrtc, source, arch, &owner.program));
   size_t size = 0;
-  code = nvrtc.cubin_size(owner.program, &size);
+  int code = nvrtc.cubin_size(owner.program, &size);
   if (code == 0) {
     out.cubin.resize(size);
     code = nvrtc.cubin(owner.program, out.cubin.data());
   }
   if (code != 0 || size == 0) return CompileError(nvrtc, code, source, arch, "no cubin");
   return out;
+}
+
+Result<std::string> CompileToPtx(const KernelSource& source, std::string_view arch) {
+  if (!Table().ok()) return Table().status();
+  const Nvrtc& nvrtc = *Table();
+  ProgramOwner owner(nvrtc);
+  TRT_RETURN_IF_ERROR(Run(nvrtc, source, arch, &owner.program).status());
+  size_t size = 0;
+  std::string ptx;
+  int code = nvrtc.ptx_size(owner.program, &size);
+  if (code == 0) {
+    ptx.resize(size);
+    code = nvrtc.ptx(owner.program, ptx.data());
+  }
+  if (code != 0 || size <= 1) return CompileError(nvrtc, code, source, arch, "no PTX");
+  ptx.resize(size - 1);  // without the final zero
+  return ptx;
 }
 
 Result<int> NvrtcVersion() {
