@@ -4,6 +4,8 @@
 // the text before it defines.
 #pragma once
 
+#include "attention_result.cuh"
+
 #if TRT_FLOAT
 
 TRT_DEVICE bool IsFinite(float x) { return (FloatBits(x) & 0x7f800000u) != 0x7f800000u; }

@@ -3,6 +3,8 @@
 // float32 multiply-adds along k. Part of gemm.cu, which says what the text before it defines.
 #pragma once
 
+#include "gemm_sums.cuh"
+
 #if TERMS == 3
 
 TRT_DEVICE bool IsFinite(float x) { return (FloatBits(x) & 0x7f800000u) != 0x7f800000u; }
