@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -13,7 +14,8 @@ namespace {
 
 TEST(Sources, HoldsTheTextsAsTheyAre) {
   const std::string_view text = SourceText("common.cuh");
-  std::ifstream file(TORCHTRT_TEST_DATA "/../../core/kernels/cuda/src/common.cuh");
+  const auto root = std::filesystem::path(TORCHTRT_TEST_DATA).parent_path().parent_path();
+  std::ifstream file(root / "core/kernels/cuda/src/common.cuh");
   const std::string written{std::istreambuf_iterator<char>(file), {}};
   ASSERT_FALSE(written.empty());
   EXPECT_EQ(text, written);
