@@ -9,9 +9,13 @@
 #include "core/kernels/cpu/gemm/output.h"
 #include "core/kernels/cpu/gemm/pack.h"
 #include "core/kernels/cpu/gemm/select.h"
+#include "core/kernels/cpu/isa_table.h"
 #include "core/util/parallel.h"
 
 namespace torch_tensorrt::core::kernels {
+
+TRT_ISA_TABLE(DepthwiseTable, kDepthwise, DepthwiseTableFor)
+
 namespace {
 
 constexpr int64_t kMaxFilterRows = 64;
@@ -100,23 +104,6 @@ Result<Prepared> DepthwiseKernel::Prepare(const PrepareArgs& args) const {
   return Prepared{std::move(state), scratch};
 }
 
-const DepthwiseTable& CurrentTable() {
-#ifdef TORCHTRT_X86
-  switch (CurrentIsa()) {
-    case Isa::kAvx2:
-      return avx2::kDepthwise;
-    case Isa::kAvx512:
-      return avx512::kDepthwise;
-    case Isa::kAvx512Bf16:
-    case Isa::kAmx:
-      return avx512_bf16::kDepthwise;
-    case Isa::kGeneric:
-      break;
-  }
-#endif
-  return generic::kDepthwise;
-}
-
 void DepthwiseKernel::RunLine(const RunArgs& args, const DepthwiseState& state, const float* bias,
                               int64_t line, int64_t chunk, float* block) const {
   const TensorView& x = args.inputs[0];
@@ -147,7 +134,7 @@ void DepthwiseKernel::RunLine(const RunArgs& args, const DepthwiseState& state, 
     lines[kh] = ih < 0 || ih >= s.in_h ? nullptr : static_cast<const char*>(x.data) + at * element;
   }
   d.lines = lines;
-  const DepthwiseTable& table = CurrentTable();
+  const DepthwiseTable& table = DepthwiseTableFor(CurrentIsa());
   (x.dtype == DataType::kFloat32    ? table.f32
    : x.dtype == DataType::kBFloat16 ? table.bf16
                                     : table.f16)(d);

@@ -32,17 +32,4 @@ struct DepthwiseTable {
   void (*bf16)(const DepthwiseLine& line);
 };
 
-namespace generic {
-extern const DepthwiseTable kDepthwise;
-}
-namespace avx2 {
-extern const DepthwiseTable kDepthwise;
-}
-namespace avx512 {
-extern const DepthwiseTable kDepthwise;
-}
-namespace avx512_bf16 {
-extern const DepthwiseTable kDepthwise;
-}
-
 }  // namespace torch_tensorrt::core::kernels

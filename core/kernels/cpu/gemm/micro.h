@@ -61,17 +61,4 @@ struct GemmMicroTable {
                         int64_t rows, int64_t columns);
 };
 
-namespace generic {
-extern const GemmMicroTable kGemmMicro;
-}
-namespace avx2 {
-extern const GemmMicroTable kGemmMicro;
-}
-namespace avx512 {
-extern const GemmMicroTable kGemmMicro;
-}
-namespace avx512_bf16 {
-extern const GemmMicroTable kGemmMicro;
-}
-
 }  // namespace torch_tensorrt::core::kernels

@@ -1,25 +1,12 @@
 #include "core/kernels/cpu/gemm/select.h"
 
+#include "core/kernels/cpu/isa_table.h"
+
 namespace torch_tensorrt::core::kernels {
 
-const GemmMicroTable& GemmMicroFor(Isa isa) {
-#ifdef TORCHTRT_X86
-  switch (isa) {
-    case Isa::kAvx2:
-      return avx2::kGemmMicro;
-    case Isa::kAvx512:
-      return avx512::kGemmMicro;
-    case Isa::kAvx512Bf16:
-    case Isa::kAmx:
-      return avx512_bf16::kGemmMicro;
-    case Isa::kGeneric:
-      break;
-  }
-#else
-  (void)isa;
-#endif
-  return generic::kGemmMicro;
-}
+TRT_ISA_TABLE(GemmMicroTable, kGemmMicro, TableFor)
+
+const GemmMicroTable& GemmMicroFor(Isa isa) { return TableFor(isa); }
 
 const GemmMicroTable& GemmMicro() { return GemmMicroFor(CurrentIsa()); }
 

@@ -6,9 +6,13 @@
 #include "core/kernels/cpu/gemm/pack.h"
 #include "core/kernels/cpu/gemm/select.h"
 #include "core/kernels/cpu/gemm/winograd_code.h"
+#include "core/kernels/cpu/isa_table.h"
 #include "core/util/parallel.h"
 
 namespace torch_tensorrt::core::kernels {
+
+TRT_ISA_TABLE(WinogradTable, kWinograd, WinogradTableFor)
+
 namespace {
 
 constexpr int64_t kBlockPanels = 2;
@@ -25,23 +29,6 @@ size_t Align64(int64_t bytes) { return static_cast<size_t>((bytes + 63) / 64 * 6
 int64_t PositionStride(int64_t elements) { return CeilDiv(elements, 1024) * 1024 + 64; }
 int64_t BlockColumns() { return kBlockPanels * kPanelColumns; }
 
-const WinogradTable& Table() {
-#ifdef TORCHTRT_X86
-  switch (CurrentIsa()) {
-    case Isa::kAvx2:
-      return avx2::kWinograd;
-    case Isa::kAvx512:
-      return avx512::kWinograd;
-    case Isa::kAvx512Bf16:
-    case Isa::kAmx:
-      return avx512_bf16::kWinograd;
-    case Isa::kGeneric:
-      break;
-  }
-#endif
-  return generic::kWinograd;
-}
-
 struct TileAt {
   int64_t n, h, w;
 };
@@ -55,7 +42,7 @@ class Runner {
  public:
   Runner(const WinogradPlan& plan, const ConvolutionParams& params, const ConvolutionSize& size,
          const WinogradArgs& args)
-      : plan_(plan), p_(params), s_(size), args_(args), table_(Table()) {}
+      : plan_(plan), p_(params), s_(size), args_(args), table_(WinogradTableFor(CurrentIsa())) {}
 
   bool Run() {
     for (first_ = 0; first_ < plan_.tiles; first_ += plan_.chunk_tiles) {

@@ -28,17 +28,4 @@ struct WinogradTable {
   bool (*output)(const WinogradTile& tile);
 };
 
-namespace generic {
-extern const WinogradTable kWinograd;
-}
-namespace avx2 {
-extern const WinogradTable kWinograd;
-}
-namespace avx512 {
-extern const WinogradTable kWinograd;
-}
-namespace avx512_bf16 {
-extern const WinogradTable kWinograd;
-}
-
 }  // namespace torch_tensorrt::core::kernels
