@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "core/tactics/lists.h"
+#include "core/tactics/operands.h"
 
 namespace torch_tensorrt::core::tactics {
 namespace {
@@ -49,19 +50,6 @@ Result<ir::Weights> PadRows(const ir::Weights& w, int64_t rows, int64_t k, int64
   return std::move(out.weights);
 }
 
-// Inputs after the first two (bias, epilogue inputs) pass through.
-void AddExtraOperands(const TacticQuery& query, StepSpec* spec) {
-  const bool has_bias = query.layer.attrs.Bool("has_bias");
-  for (size_t i = 2; i < query.layer.inputs.size(); ++i) {
-    const LayoutNeed need = has_bias && i == 2 ? LayoutNeed::kContiguous : LayoutNeed::kAny;
-    spec->operands.push_back({static_cast<int>(i), need, nullptr, ""});
-  }
-}
-
-std::string WeightsName(const TacticQuery& query) {
-  return query.network.tensor(query.layer.inputs[1]).name;
-}
-
 // a [..., K] times constant weights [K, N].
 Result<StepSpec> DescribeGemm(const TacticQuery& query) {
   const ir::Layer& layer = query.layer;
@@ -89,7 +77,7 @@ Result<StepSpec> DescribeGemm(const TacticQuery& query) {
   spec.operands.push_back({0, LayoutNeed::kRows, nullptr, ""});
   spec.operands.push_back({-1, LayoutNeed::kContiguous, pack,
                            StrCat("rows.", WeightsName(query), transposed ? ".t" : "")});
-  AddExtraOperands(query, &spec);
+  AddExtraOperands(query, LayoutNeed::kContiguous, &spec);
   return spec;
 }
 
@@ -102,54 +90,7 @@ Result<StepSpec> DescribeBatchedGemm(const TacticQuery& query) {
   StepSpec spec{"cuda.batched_gemm", query.layer.attrs, {}};
   spec.operands.push_back({0, LayoutNeed::kAny, nullptr, ""});
   spec.operands.push_back({1, LayoutNeed::kAny, nullptr, ""});
-  AddExtraOperands(query, &spec);
-  return spec;
-}
-
-struct ConvolutionWeights {
-  const ir::Weights* weights = nullptr;
-  int64_t groups = 1;
-  int64_t in_channels = 0;
-  int64_t out_channels = 0;
-  int64_t taps = 1;
-  Dims kernel;
-};
-
-// What all convolution kernels need: channels last, constant float weights, one or two spatial
-// dims.
-Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query) {
-  const ir::Layer& layer = query.layer;
-  const ir::Tensor& x = query.network.tensor(layer.inputs[0]);
-  ConvolutionWeights c;
-  c.weights = query.network.constant(layer.inputs[1]);
-  if (!layer.attrs.Bool("channels_last")) return Unsupported("not channels last");
-  if (c.weights == nullptr) return Unsupported("weights are no constant");
-  const ir::Weights& w = *c.weights;
-  if (w.dims.size() < 3 || w.dims.size() > 4) {
-    return Unsupported(static_cast<int64_t>(w.dims.size()) - 2, " spatial dims");
-  }
-  if (!IsMatrixType(w.dtype) || x.dtype != w.dtype) {
-    return Unsupported("dtypes ", DataTypeName(x.dtype), " x ", DataTypeName(w.dtype));
-  }
-  if (NumElements(w.dims) == 0) return Unsupported("empty weights");
-  c.groups = layer.attrs.Int("groups", 1);
-  c.out_channels = w.dims.front();
-  c.in_channels = w.dims.back() * c.groups;
-  c.kernel.assign(w.dims.begin() + 1, w.dims.end() - 1);
-  c.taps = NumElements(c.kernel);
-  return c;
-}
-
-StepSpec ConvolutionSpec(const TacticQuery& query, const ConvolutionWeights& c, std::string kernel,
-                         Operand weights) {
-  StepSpec spec{std::move(kernel), query.layer.attrs, {}};
-  spec.attributes.Set("out_channels", c.out_channels)
-      .Set("in_channels", c.in_channels)
-      .Set("kernel", c.kernel)
-      .Set("b_dtype", c.weights->dtype);
-  spec.operands.push_back({0, LayoutNeed::kContiguous, nullptr, ""});
-  spec.operands.push_back(std::move(weights));
-  AddExtraOperands(query, &spec);
+  AddExtraOperands(query, LayoutNeed::kContiguous, &spec);
   return spec;
 }
 
@@ -171,9 +112,9 @@ Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
                          PadRows(w, c.out_channels * c.taps, channels, padded));
     return PackRows(taps, c.out_channels, c.taps * padded, c.taps * padded, 1);
   };
-  StepSpec spec =
-      ConvolutionSpec(query, c, "cuda.convolution",
-                      {-1, LayoutNeed::kContiguous, pack, "rows." + WeightsName(query)});
+  StepSpec spec = ConvolutionStep(query, c, "cuda.convolution",
+                                  {-1, LayoutNeed::kContiguous, pack, "rows." + WeightsName(query)},
+                                  LayoutNeed::kContiguous);
   if (padded != channels) spec.attributes.Set("padded_channels", padded);
   return spec;
 }
@@ -181,10 +122,7 @@ Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
 // One filter per channel; weights [O, taps, 1] become [taps, O].
 Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query));
-  if (c.groups == 1 || c.groups != c.in_channels || c.out_channels != c.in_channels) {
-    return Unsupported("not depthwise: ", c.groups, " groups, ", c.in_channels, " -> ",
-                       c.out_channels, " channels");
-  }
+  TRT_RETURN_IF_ERROR(CheckDepthwise(c));
   const Dims dilation = query.layer.attrs.Ints("dilation");
   const Dims stride = query.layer.attrs.Ints("stride");
   if (c.taps > 128 || dilation.empty() || (c.kernel.back() - 1) * dilation.back() > 32 ||
@@ -201,8 +139,9 @@ Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
     }
     return std::move(out.weights);
   };
-  return ConvolutionSpec(query, c, "cuda.depthwise_convolution",
-                         {-1, LayoutNeed::kContiguous, pack, "taps." + WeightsName(query)});
+  return ConvolutionStep(query, c, "cuda.depthwise_convolution",
+                         {-1, LayoutNeed::kContiguous, pack, "taps." + WeightsName(query)},
+                         LayoutNeed::kContiguous);
 }
 
 Result<StepSpec> DescribeAttention(const TacticQuery& query) {

@@ -1,15 +1,9 @@
 #include "core/kernels/cpu/gemm/pack.h"
 #include "core/tactics/lists.h"
+#include "core/tactics/operands.h"
 
 namespace torch_tensorrt::core::tactics {
 namespace {
-
-// Operands after a and b (bias, epilogue inputs) pass through; kernels read them with any strides.
-void AddExtraOperands(const TacticQuery& query, StepSpec* spec) {
-  for (size_t i = 2; i < query.layer.inputs.size(); ++i) {
-    spec->operands.push_back({static_cast<int>(i), LayoutNeed::kAny, nullptr, ""});
-  }
-}
 
 Operand PackedWeights(const TacticQuery& query, const ir::Weights& b, int64_t n, int64_t k,
                       bool transpose) {
@@ -48,7 +42,7 @@ Result<StepSpec> DescribePacked(const TacticQuery& query) {
   }
   spec.operands.push_back({0, LayoutNeed::kRows, nullptr, ""});
   spec.operands.push_back(PackedWeights(query, *b, n, k, transpose));
-  AddExtraOperands(query, &spec);
+  AddExtraOperands(query, LayoutNeed::kAny, &spec);
   return spec;
 }
 
@@ -62,7 +56,7 @@ Result<StepSpec> DescribeBatched(const TacticQuery& query) {
   StepSpec spec{"cpu.batched_gemm", query.layer.attrs, {}};
   spec.operands.push_back({0, LayoutNeed::kMatrices, nullptr, ""});
   spec.operands.push_back({1, LayoutNeed::kMatrices, nullptr, ""});
-  AddExtraOperands(query, &spec);
+  AddExtraOperands(query, LayoutNeed::kAny, &spec);
   return spec;
 }
 

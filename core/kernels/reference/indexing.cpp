@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "core/kernels/reference/kernels.h"
+#include "core/kernels/reference/shapes.h"
 
 namespace torch_tensorrt::core::kernels::reference {
 namespace {
@@ -101,23 +102,6 @@ struct IndexPlan {
   Dims free_dims;  // data dims without index, in order
   Dims result;     // dims of the indexed result
 };
-
-Result<Dims> JointDims(std::span<const TensorView> indices) {
-  Dims joint;
-  for (const TensorView& v : indices) {
-    const size_t rank = At(v.rank);
-    if (rank > joint.size()) joint.insert(joint.begin(), rank - joint.size(), 1);
-    for (size_t d = 0; d < rank; ++d) {
-      int64_t& size = joint[joint.size() - rank + d];
-      if (size != 1 && v.dims[d] != 1 && v.dims[d] != size) {
-        return InvalidArgument("[Index] index sizes ", size, " and ", v.dims[d],
-                               " do not broadcast");
-      }
-      if (size == 1) size = v.dims[d];
-    }
-  }
-  return joint;
-}
 
 Result<IndexPlan> PlanIndex(const RefArgs& args, std::span<const TensorView> indices) {
   const TensorView& data = args.in(0);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/kernels/reference/kernels.h"
+#include "core/kernels/reference/shapes.h"
 
 namespace torch_tensorrt::core::kernels::reference {
 namespace {
@@ -21,24 +22,6 @@ int64_t PadSource(int64_t i, int64_t size, const std::string& mode) {
   if (mode == "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
   if (mode == "circular") return ((i % size) + size) % size;
   return -1;
-}
-
-Status CheckPads(const TensorView& in, const Dims& pads, const std::string& mode) {
-  if (mode != "constant" && mode != "reflect" && mode != "replicate" && mode != "circular") {
-    return InvalidArgument("[Pad] unknown mode '", mode, "'");
-  }
-  if (pads.size() != 2 * At(in.rank)) {
-    return InvalidArgument("[Pad] ", pads.size(), " pads for a tensor of rank ", in.rank);
-  }
-  for (int d = 0; d < in.rank && mode != "constant"; ++d) {
-    const int64_t most = std::max(pads[At(d)], pads[At(d + in.rank)]);
-    const int64_t size = in.dims[At(d)];
-    const int64_t limit = mode == "reflect" ? size - 1 : (mode == "circular" ? size : INT64_MAX);
-    if (most > 0 && (most > limit || size == 0)) {
-      return InvalidArgument("[Pad] ", mode, " by ", most, " of dim ", d, " of size ", size);
-    }
-  }
-  return Status::Ok();
 }
 
 }  // namespace

@@ -150,11 +150,6 @@ class ConvolutionKernel final : public Kernel {
   Status Run(const RunArgs& args) const override;
 
  private:
-  bool IsPointwise() const {
-    return params_.kernel_h == 1 && params_.kernel_w == 1 && params_.stride_h == 1 &&
-           params_.stride_w == 1 && params_.pad_top == 0 && params_.pad_left == 0 &&
-           params_.pad_bottom == 0 && params_.pad_right == 0;
-  }
   ProductShape ShapeOf(const ConvolutionState& state, DataType x_dtype) const;
   bool ChoosesWinograd(const ConvolutionState& state, DataType x_dtype) const;
   bool RunFast(const RunArgs& args, const ConvolutionState& state, const float* bias,
@@ -222,7 +217,7 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   }
   TRT_ASSIGN_OR_RETURN(state->output, output_.Prepare("cpu.convolution", args.inputs,
                                                       args.outputs[0], params_.out_channels));
-  state->pointwise = IsPointwise();
+  state->pointwise = params_.IsPointwise();
   state->direct_rows = MatrixRows::IsDirect(x.dtype, 1, params_.weight_dtype);
   state->widen = !state->pointwise && !state->direct_rows;
   const int threads = MaxThreads();

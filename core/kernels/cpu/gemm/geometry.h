@@ -25,6 +25,12 @@ struct ConvolutionParams {
   int64_t in_channels = 0, out_channels = 0;
   DataType weight_dtype = DataType::kFloat32;
 
+  // 1x1, stride 1: every output pixel reads its own input pixel.
+  bool IsPointwise() const {
+    return kernel_h == 1 && kernel_w == 1 && stride_h == 1 && stride_w == 1 && pad_top == 0 &&
+           pad_left == 0 && pad_bottom == 0 && pad_right == 0;
+  }
+
   // InvalidArgument for values that make no convolution; Unsupported for 3 spatial dims. `tag`
   // names the kernel.
   static Result<ConvolutionParams> Parse(std::string_view tag, const Attributes& attributes);

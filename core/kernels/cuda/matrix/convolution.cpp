@@ -36,12 +36,6 @@ class ConvolutionKernel final : public Kernel {
   Status Run(const RunArgs& args) const override;
 
  private:
-  // 1x1, stride 1: every output pixel reads its own input pixel.
-  bool IsPointwise() const {
-    return params_.kernel_h == 1 && params_.kernel_w == 1 && params_.stride_h == 1 &&
-           params_.stride_w == 1 && params_.pad_top == 0 && params_.pad_left == 0 &&
-           params_.pad_bottom == 0 && params_.pad_right == 0;
-  }
   ConvShape WindowsOf(const ConvolutionSize& size) const;
   Status PreparePadding(const device::cuda::Gpu* gpu, const TensorView& x,
                         ConvolutionState* state) const;
@@ -116,7 +110,7 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   p.a.batch[2] = Channels() / params_.groups;
   p.b.row = w.dims[1];
   p.b.batch[2] = p.n * w.dims[1];
-  p.windows = !IsPointwise();
+  p.windows = !params_.IsPointwise();
   p.conv = WindowsOf(size);
   p.b_constant = true;
   p.allow_tf32 = allow_tf32_;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/kernels/cuda/reference/plans.h"
+#include "core/kernels/reference/shapes.h"
 
 namespace torch_tensorrt::core::kernels::cuda {
 namespace {
@@ -31,23 +32,6 @@ struct IndexLayout {
   int64_t free_numel = 1;
 };
 
-Result<Dims> JointDims(std::span<const TensorView> indices) {
-  Dims joint;
-  for (const TensorView& v : indices) {
-    const size_t rank = At(v.rank);
-    if (rank > joint.size()) joint.insert(joint.begin(), rank - joint.size(), 1);
-    for (size_t d = 0; d < rank; ++d) {
-      int64_t& size = joint[joint.size() - rank + d];
-      if (size != 1 && v.dims[d] != 1 && v.dims[d] != size) {
-        return InvalidArgument("[Index] index sizes ", size, " and ", v.dims[d],
-                               " do not broadcast");
-      }
-      if (size == 1) size = v.dims[d];
-    }
-  }
-  return joint;
-}
-
 Result<IndexLayout> LayoutOf(const StepPlan& plan, size_t first_index) {
   const TensorView& data = plan.in(0);
   const auto indices = plan.inputs.subspan(first_index);
@@ -60,7 +44,7 @@ Result<IndexLayout> LayoutOf(const StepPlan& plan, size_t first_index) {
   if (indices.size() > kMaxIndices) {
     return Unsupported("[Index] ", indices.size(), " index tensors; at most ", kMaxIndices);
   }
-  TRT_ASSIGN_OR_RETURN(layout.joint, JointDims(indices));
+  TRT_ASSIGN_OR_RETURN(layout.joint, reference::JointDims(indices));
   const TensorView shape = MakeView(nullptr, DataType::kInt64, layout.joint);
   for (const TensorView& v : indices) layout.indices.push_back(BroadcastView(v, shape));
   const Dims& p = layout.positions;

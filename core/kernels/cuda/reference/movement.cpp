@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/kernels/cuda/reference/plans.h"
+#include "core/kernels/reference/shapes.h"
 #include "core/types/half.h"
 
 namespace torch_tensorrt::core::kernels::cuda {
@@ -41,24 +42,6 @@ int64_t BitsOf(DataType type, double value) {
 }
 
 constexpr std::string_view kPadModes[] = {"constant", "reflect", "replicate", "circular"};
-
-Status CheckPads(const TensorView& in, const Dims& pads, const std::string& mode) {
-  if (std::find(std::begin(kPadModes), std::end(kPadModes), mode) == std::end(kPadModes)) {
-    return InvalidArgument("[Pad] unknown mode '", mode, "'");
-  }
-  if (pads.size() != 2 * At(in.rank)) {
-    return InvalidArgument("[Pad] ", pads.size(), " pads for a tensor of rank ", in.rank);
-  }
-  for (int d = 0; d < in.rank && mode != "constant"; ++d) {
-    const int64_t most = std::max(pads[At(d)], pads[At(d + in.rank)]);
-    const int64_t size = in.dims[At(d)];
-    const int64_t limit = mode == "reflect" ? size - 1 : (mode == "circular" ? size : INT64_MAX);
-    if (most > 0 && (most > limit || size == 0)) {
-      return InvalidArgument("[Pad] ", mode, " by ", most, " of dim ", d, " of size ", size);
-    }
-  }
-  return Status::Ok();
-}
 
 }  // namespace
 
@@ -135,7 +118,7 @@ Status PlanPad(StepPlan& plan) {
   const TensorView& out = plan.out();
   const Dims pads = plan.attributes.Ints("pads");
   const std::string mode = plan.attributes.Str("mode");
-  TRT_RETURN_IF_ERROR(CheckPads(in, pads, mode));
+  TRT_RETURN_IF_ERROR(reference::CheckPads(in, pads, mode));
   ParamBlock params;
   params.View(InputPlace(0), in).View(OutputPlace(0), out);
   for (int d = 0; d < kMaxRank; ++d) params.Int(d < in.rank ? pads[At(d)] : 0);

@@ -1,0 +1,20 @@
+// What the reference kernels of every target check and derive of shapes.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "core/types/sym_int.h"
+#include "core/types/tensor_view.h"
+#include "core/util/status.h"
+
+namespace torch_tensorrt::core::kernels::reference {
+
+// InvalidArgument unless `mode` is one of Pad's, there are two pads for each dim, and no dim is
+// padded by more than the mode can take from it.
+Status CheckPads(const TensorView& in, const Dims& pads, const std::string& mode);
+
+// Dims of index tensors broadcast together; InvalidArgument when they do not broadcast.
+Result<Dims> JointDims(std::span<const TensorView> indices);
+
+}  // namespace torch_tensorrt::core::kernels::reference
