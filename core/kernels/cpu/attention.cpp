@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "core/kernels/cpu/gemm/micro_amx.h"
 #include "core/kernels/cpu/gemm/select.h"
 #include "core/kernels/cpu/isa_table.h"
 
@@ -98,6 +99,15 @@ Result<AttentionProblem> Describe(const PrepareArgs& args) {
   return p;
 }
 
+// Products of bf16 operands, where this machine has them.
+const MicroFamily* NarrowFamily() {
+#ifdef TORCHTRT_X86
+  if (CurrentIsa() == Isa::kAmx) return &amx::kBf16;
+#endif
+  const MicroFamily& family = GemmMicro().bf16_bf16;
+  return family.max_rows > 0 ? &family : nullptr;
+}
+
 class AttentionKernel : public Kernel {
  public:
   AttentionKernel() : code_(AttentionCodeFor(CurrentIsa())), micro_(GemmMicro()) {}
@@ -111,8 +121,8 @@ class AttentionKernel : public Kernel {
       state->split = PlanDirect(state->problem);
       prepared.scratch_bytes = Idx(state->split.floats) * sizeof(float);
     } else {
-      state->tiled = PlanTiled(state->problem, micro_);
-      prepared.scratch_bytes = Idx(state->tiled.floats * state->tiled.slots) * sizeof(float);
+      state->tiled = PlanTiled(state->problem, micro_, NarrowFamily());
+      prepared.scratch_bytes = Idx(state->tiled.slot_bytes * state->tiled.slots);
     }
     prepared.state = std::move(state);
     return prepared;
@@ -130,11 +140,10 @@ class AttentionKernel : public Kernel {
       std::swap(tensors.out.dims[1], tensors.out.dims[2]);
       std::swap(tensors.out.strides[1], tensors.out.strides[2]);
     }
-    auto* scratch = reinterpret_cast<float*>(args.scratch);
     if (state->direct) {
-      RunDirect(p, state->split, code_, tensors, scratch);
+      RunDirect(p, state->split, code_, tensors, reinterpret_cast<float*>(args.scratch));
     } else {
-      RunTiled(p, state->tiled, code_, micro_, tensors, scratch);
+      RunTiled(p, state->tiled, code_, micro_, tensors, args.scratch);
     }
     return Status::Ok();
   }

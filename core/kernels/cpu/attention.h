@@ -37,20 +37,28 @@ inline std::byte* RowOf(const TensorView& view, int64_t b, int64_t h, int64_t s)
 void SetMask(const AttentionProblem& problem, const TensorView& mask, int64_t b, int64_t h,
              int64_t s, int64_t t, ScoreRow* row);
 
-// Blocks and scratch of the tiled way.
+// Blocks and scratch of the tiled way. Sizes of operands are in bytes of a slot's scratch.
 struct TiledPlan {
-  int64_t slots = 1;  // work shares, each with its own scratch
+  const MicroFamily* family = nullptr;
+  bool narrow = false;  // operands of the products are bf16, in pairs as the family packs them
+  int64_t slots = 1;    // work shares, each with its own scratch
   int64_t query_block = 0;
   int64_t query_blocks = 0;
-  int64_t key_block = 0;  // a multiple of the panel width
+  int64_t tile_rows = 0;  // of a product; query_block is a multiple of it
+  int64_t key_block = 0;  // a multiple of the panel width and of the family's k_step
   int64_t key_blocks = 0;
+  int64_t depth = 0;         // of q and k, zero-padded
   bool keep_packed = false;  // a slot's scratch holds all key blocks of a head
-  // Floats from the start of a slot's scratch.
-  int64_t scores_at = 0, sums_at = 0, keys_at = 0, values_at = 0, staging_at = 0, floats = 0;
+  // From the start of a slot's scratch.
+  int64_t scores_at = 0, weights_at = 0, sums_at = 0, keys_at = 0, values_at = 0, staging_at = 0;
+  int64_t slot_bytes = 0;
 };
-TiledPlan PlanTiled(const AttentionProblem& problem, const GemmMicroTable& micro);
+// `narrow`: the family for bf16 operands of this machine, or null.
+TiledPlan PlanTiled(const AttentionProblem& problem, const GemmMicroTable& micro,
+                    const MicroFamily* narrow);
+// `scratch`: plan.slots * plan.slot_bytes, 64-byte aligned.
 void RunTiled(const AttentionProblem& problem, const TiledPlan& plan, const AttentionCode& code,
-              const GemmMicroTable& micro, const AttentionTensors& tensors, float* scratch);
+              const GemmMicroTable& micro, const AttentionTensors& tensors, std::byte* scratch);
 
 // Shares and scratch of the direct way.
 struct DirectPlan {

@@ -10,20 +10,22 @@ const float kLowest = -__builtin_inff();
 template <typename E>
 void AddFloatMask(ScoreRow* row) {
   const auto* mask = static_cast<const typename E::T*>(row->mask);
+  const VecF scale(row->scale);
+  float* scores = row->scores;
   if (row->mask_stride != 1) {
     for (int64_t t = 0; t < row->valid; ++t) {
       float lanes[VecF::kLanes];
       E::LoadN(mask + t * row->mask_stride, 1).Store(lanes);
-      row->scores[t] += lanes[0];
+      scores[t] = scores[t] * row->scale + lanes[0];
     }
     return;
   }
-  float* scores = row->scores;
   ForVectors(row->valid, [&](int64_t i, int64_t lanes) {
     if (lanes == VecF::kLanes) {
-      (VecF::Load(scores + i) + E::Load(mask + i)).Store(scores + i);
+      Fma(VecF::Load(scores + i), scale, E::Load(mask + i)).Store(scores + i);
     } else {
-      StoreN<float>(LoadN<float>(scores + i, lanes) + E::LoadN(mask + i, lanes), scores + i, lanes);
+      StoreN<float>(Fma(LoadN<float>(scores + i, lanes), scale, E::LoadN(mask + i, lanes)),
+                    scores + i, lanes);
     }
   });
 }
@@ -32,23 +34,32 @@ void ApplyBoolMask(ScoreRow* row) {
   const auto* mask = static_cast<const uint8_t*>(row->mask);
   float* scores = row->scores;
   for (int64_t t = 0; t < row->valid; ++t) {
-    scores[t] = mask[t * row->mask_stride] != 0 ? scores[t] : kLowest;
+    scores[t] = mask[t * row->mask_stride] != 0 ? scores[t] * row->scale : kLowest;
   }
 }
 
-void ApplyMask(ScoreRow* row) {
+// Scales and masks the scores where that takes a pass of its own. Returns the scale still to come,
+// which is not negative.
+float ApplyMask(ScoreRow* row) {
   switch (row->mask_type) {
     case 0:
-      return AddFloatMask<ElementF32>(row);
+      AddFloatMask<ElementF32>(row);
+      return 1;
     case 1:
-      return AddFloatMask<ElementF16>(row);
+      AddFloatMask<ElementF16>(row);
+      return 1;
     case 2:
-      return AddFloatMask<ElementBf16>(row);
+      AddFloatMask<ElementBf16>(row);
+      return 1;
     case kBoolMask:
-      return ApplyBoolMask(row);
+      ApplyBoolMask(row);
+      return 1;
     default:
-      return;
+      break;
   }
+  if (row->scale > 0) return row->scale;
+  for (int64_t t = 0; t < row->valid; ++t) row->scores[t] *= row->scale;
+  return 1;
 }
 
 // The largest element that is not NaN. A NaN shows up again in the sum of exponentials.
@@ -78,10 +89,34 @@ float ScalarExp(float x) {
   return lanes[0];
 }
 
+template <bool kNarrow>
+TRT_INLINE VecF Exponential(VecF x) {
+  if constexpr (kNarrow) return ExpNarrow(x);
+  return ExpFast(x);
+}
+
+template <bool kNarrow>
+TRT_INLINE void StoreExponentials(const ScoreRow& row, int64_t i, int64_t lanes, VecF e) {
+  if constexpr (kNarrow) {
+    if (lanes == VecF::kLanes) {
+      ElementBf16::Store(e, row.narrow + i);
+    } else {
+      ElementBf16::StoreN(e, row.narrow + i, lanes);
+    }
+  } else {
+    if (lanes == VecF::kLanes) {
+      e.Store(row.scores + i);
+    } else {
+      StoreN<float>(e, row.scores + i, lanes);
+    }
+  }
+}
+
+template <bool kNarrow>
 float Fold(ScoreRow* row) {
-  ApplyMask(row);
-  float* x = row->scores;
-  const float block_max = MaxOf(x, row->valid);
+  const float scale = ApplyMask(row);
+  const float* x = row->scores;
+  const float block_max = MaxOf(x, row->valid) * scale;
   const float max = row->max > block_max ? row->max : block_max;
   // While all is -inf, any finite shift makes every exponential 0.
   const float shift = max == kLowest ? 0.0F : max;
@@ -89,22 +124,34 @@ float Fold(ScoreRow* row) {
   int64_t i = 0;
   for (; i + 2 * VecF::kLanes <= row->valid; i += 2 * VecF::kLanes) {
     for (int u = 0; u < 2; ++u) {
-      const VecF e = ExpFast(VecF::Load(x + i + u * VecF::kLanes) - VecF(shift));
-      e.Store(x + i + u * VecF::kLanes);
+      const int64_t at = i + u * VecF::kLanes;
+      const VecF e = Exponential<kNarrow>(Fma(VecF::Load(x + at), VecF(scale), VecF(-shift)));
+      StoreExponentials<kNarrow>(*row, at, VecF::kLanes, e);
       sum[u] = sum[u] + e;
     }
   }
   for (; i < row->valid; i += VecF::kLanes) {
     const int64_t lanes = row->valid - i < VecF::kLanes ? row->valid - i : VecF::kLanes;
-    const VecF e = ExpFast(LoadFilled<ElementF32>(x + i, lanes, kLowest) - VecF(shift));
-    StoreN<float>(e, x + i, lanes);
+    const VecF scores = LoadFilled<ElementF32>(x + i, lanes, kLowest);
+    const VecF e = Exponential<kNarrow>(Fma(scores, VecF(scale), VecF(-shift)));
+    StoreExponentials<kNarrow>(*row, i, lanes, e);
     sum[0] = sum[0] + e;
   }
-  for (i = row->valid; i < row->padded; ++i) x[i] = 0.0F;
+  for (i = row->valid; i < row->padded; ++i) {
+    kNarrow ? void(row->narrow[i] = 0) : void(row->scores[i] = 0.0F);
+  }
   const float before = row->max == kLowest ? 0.0F : ScalarExp(row->max - shift);
   row->sum = row->sum * before + SumLanes(sum[0] + sum[1]);
   row->max = max;
   return before;
+}
+
+void Pair(const uint16_t* low, const uint16_t* high, uint32_t* out, int64_t n) {
+  if (high == nullptr) {
+    for (int64_t i = 0; i < n; ++i) out[i] = low[i];
+    return;
+  }
+  for (int64_t i = 0; i < n; ++i) out[i] = low[i] | static_cast<uint32_t>(high[i]) << 16;
 }
 
 template <typename E>
@@ -203,7 +250,9 @@ void Weigh(const float* weights, const void* v, int64_t v_stride, int64_t keys, 
 
 extern const AttentionCode kAttentionCode;
 const AttentionCode kAttentionCode = {
-    &Fold,
+    &Fold<false>,
+    &Fold<true>,
+    &Pair,
     {&LoadRow<ElementF32>, &LoadRow<ElementF16>, &LoadRow<ElementBf16>},
     {&StoreRow<ElementF32>, &StoreRow<ElementF16>, &StoreRow<ElementBf16>},
     {&Dots<ElementF32>, &Dots<ElementF16>, &Dots<ElementBf16>},

@@ -60,6 +60,16 @@ TRT_INLINE VecF ExpFast(VecF x) {
   return Select(x < VecF(-87.33F), VecF(0.0F), y);
 }
 
+// As ExpFast for arguments of at most about 0, within 2^-13 of the exact value: for results that
+// are then rounded to bf16. e^0 is 1.
+TRT_INLINE VecF ExpNarrow(VecF x) {
+  constexpr float kC[] = {1.0F, 1.00019594F, 0.504131436F, 0.165179402F};
+  const VecF bounded = MaxOr(VecF(-87.33F), x);  // NaN passes
+  const VecF n = Round(bounded * VecF(1.44269504F));
+  const VecF r = Fma(n, VecF(-0.693147181F), bounded);
+  return Select(x < VecF(-87.33F), VecF(0.0F), Horner(r, kC) * Pow2(ToInt(n)));
+}
+
 TRT_INLINE VecF Exp2(VecF x) {
   const VecF bounded = MinOr(VecF(129.0F), MaxOr(VecF(-151.0F), x));
   const VecF n = Round(bounded);
@@ -195,6 +205,28 @@ TRT_INLINE VecF GeluErf(VecF x) {
 TRT_INLINE VecF GeluTanh(VecF x) {
   const VecF u = x * Fma(x * x, VecF(0.0713548163F), VecF(1.59576912F));
   return x * Sigmoid(u);
+}
+
+// The activations for results that are then rounded to bf16: within 2^-12 of the exact values.
+TRT_INLINE VecF SigmoidNarrow(VecF x) {
+  const VecF e = ExpNarrow(-Abs(x));
+  const VecF s = VecF(1.0F) / (VecF(1.0F) + e);
+  return Select(x < VecF(0.0F), e * s, s);
+}
+TRT_INLINE VecF SiluNarrow(VecF x) { return x * SigmoidNarrow(x); }
+TRT_INLINE VecF GeluErfNarrow(VecF x) {
+  // As in NormalTail.
+  constexpr float kC[] = {0.744404138F,  -0.565484002F, 0.315786172F,
+                          -0.116901544F, 0.0154837345F, 0.00802533387F};
+  const VecF a = MinOr(VecF(14.4F), Abs(x));
+  const VecF inverse = VecF(1.0F) / (a + VecF(3.5F));
+  const VecF tail =
+      ExpNarrow(VecF(-0.5F) * a * a) * inverse * Horner((a - VecF(3.5F)) * inverse, kC);
+  return x * Select(x < VecF(0.0F), tail, VecF(1.0F) - tail);
+}
+TRT_INLINE VecF GeluTanhNarrow(VecF x) {
+  const VecF u = x * Fma(x * x, VecF(0.0713548163F), VecF(1.59576912F));
+  return x * SigmoidNarrow(u);
 }
 
 // Sine (quadrant 0) or cosine (quadrant 1). Arguments of 2^16 and more go to the C library lane by

@@ -103,6 +103,10 @@ void ChooseBlocks(ProductPlan* plan, int64_t wanted_rows) {
     limit = std::clamp<int64_t>(kMaxRowScratch / shape.scratch_per_row, least, limit);
   }
   plan->block_rows = CeilDiv(task_rows, CeilDiv(task_rows, limit));
+  if (plan->family->begin != nullptr) {  // whole tiles, so that few of another height are left
+    const int64_t tile = plan->family->max_rows;
+    plan->block_rows = std::min(CeilDiv(plan->block_rows, tile) * tile, std::max(task_rows, tile));
+  }
   const int64_t task_panels =
       CeilDiv(PanelCount(shape.columns), plan->column_tasks * plan->family->max_panels) *
       plan->family->max_panels;
@@ -137,15 +141,15 @@ class TaskRunner {
     const int64_t row_blocks = CeilDiv(rows.end - rows.begin, plan_.block_rows);
     const int64_t panel_blocks = CeilDiv(panels.end - panels.begin, plan_.block_panels);
     for (int64_t i = 0; i < row_blocks; ++i) {
-      const Range r = PartOf(rows.end - rows.begin, row_blocks, i);
-      row_ = rows.begin + r.begin;
-      row_count_ = r.end - r.begin;
+      row_ = rows.begin + i * plan_.block_rows;
+      row_count_ = std::min(plan_.block_rows, rows.end - row_);
       args_.a->Locate(row_, row_count_, pointers_, row_count_, row_scratch_);
       for (int64_t j = 0; j < panel_blocks; ++j) {
         const int64_t begin = panels.begin + j * plan_.block_panels;
         RunBlock({begin, std::min(begin + plan_.block_panels, panels.end)});
       }
     }
+    if (set_rows_ != 0) plan_.family->end();
   }
 
  private:
@@ -157,7 +161,7 @@ class TaskRunner {
     const int64_t stride = in_place ? args_.c_stride : plan_.block_panels * kPanelColumns;
     const int64_t run = plan_.shape.run;
     for (int64_t tap = 0; tap < plan_.shape.taps; tap += plan_.tap_block) {
-      MicroArgs micro;
+      MicroArgs micro{};
       micro.taps = std::min(plan_.tap_block, plan_.shape.taps - tap);
       micro.rows = pointers_ + tap * row_count_;
       micro.row_stride = row_count_;
@@ -182,13 +186,40 @@ class TaskRunner {
   // All tiles of one block for one range of k.
   void RunSlice(MicroArgs micro, Range panels, int64_t offset, float* c, int64_t stride) {
     const MicroFamily& family = *plan_.family;
-    const float* bias = micro.bias;
-    const int64_t tiles = CeilDiv(row_count_, family.max_rows);
-    const int64_t tile_rows = row_count_ / tiles;
-    const int64_t longer = row_count_ % tiles;
-    const void* const* rows = micro.rows;
     micro.b_panel = plan_.panel_bytes;
     micro.c_stride = stride;
+    if (family.begin == nullptr) {
+      RunTiles(micro, panels, offset, c, CeilDiv(row_count_, family.max_rows), row_count_);
+      return;
+    }
+    // Whole tiles first, then those of the rows left: the number of rows changes once.
+    const int64_t whole = row_count_ / family.max_rows;
+    const int64_t whole_rows = whole * family.max_rows;
+    const int64_t left = row_count_ - whole_rows;
+    if (whole > 0) {
+      SetRows(family.max_rows);
+      RunTiles(micro, panels, offset, c, whole, whole_rows);
+    }
+    if (left > 0) {
+      SetRows(static_cast<int>(left));
+      micro.rows += whole_rows;
+      RunTiles(micro, panels, offset, c + whole_rows * stride, 1, left);
+    }
+  }
+
+  void SetRows(int rows) {
+    if (rows != set_rows_) plan_.family->begin(rows);
+    set_rows_ = rows;
+  }
+
+  // `row_count` rows in `tiles` nearly equal tiles, panel after panel.
+  void RunTiles(MicroArgs micro, Range panels, int64_t offset, float* c, int64_t tiles,
+                int64_t row_count) const {
+    const MicroFamily& family = *plan_.family;
+    const float* bias = micro.bias;
+    const int64_t tile_rows = row_count / tiles;
+    const int64_t longer = row_count % tiles;
+    const void* const* rows = micro.rows;
     for (int64_t p = panels.begin; p < panels.end; p += family.max_panels) {
       const int64_t count = std::min<int64_t>(family.max_panels, panels.end - p);
       const int64_t column = p * kPanelColumns;
@@ -202,7 +233,7 @@ class TaskRunner {
         const int64_t n = tile_rows + (t < longer ? 1 : 0);
         family.kernels[count - 1][n - 1](micro);
         micro.rows += n;
-        micro.c += n * stride;
+        micro.c += n * micro.c_stride;
       }
     }
   }
@@ -214,6 +245,7 @@ class TaskRunner {
   float* block_;
   int64_t row_ = 0;
   int64_t row_count_ = 0;
+  int set_rows_ = 0;  // of the tiles the processor is set up for
 };
 
 }  // namespace

@@ -38,6 +38,12 @@ struct MicroFamily {
   int max_rows;
   int max_panels;
   MicroKernel kernels[kMaxTilePanels][kMaxTileRows];
+  // Where kernels need the processor set up (slow: change the number of rows seldom). A thread
+  // calls begin(rows) before kernels of that many rows, and end() after the last. Null: nothing to
+  // do.
+  void (*begin)(int rows) = nullptr;
+  void (*end)() = nullptr;
+  int k_step = 1;  // runs that are multiples of it lose nothing
 };
 
 // The `row_` families take a single row: they read several panels side by side, which memory serves

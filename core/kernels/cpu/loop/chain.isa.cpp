@@ -7,8 +7,15 @@
 namespace torch_tensorrt::core::kernels::TORCHTRT_ISA {
 namespace {
 
-template <ChainAct kAct>
+// kNarrow: the result is rounded to bf16.
+template <ChainAct kAct, bool kNarrow>
 TRT_INLINE VecF Activate(VecF x) {
+  if constexpr (kNarrow) {
+    if constexpr (kAct == ChainAct::kGeluErf) return GeluErfNarrow(x);
+    if constexpr (kAct == ChainAct::kGeluTanh) return GeluTanhNarrow(x);
+    if constexpr (kAct == ChainAct::kSilu) return SiluNarrow(x);
+    if constexpr (kAct == ChainAct::kSigmoid) return SigmoidNarrow(x);
+  }
   if constexpr (kAct == ChainAct::kRelu) return Relu(x);
   if constexpr (kAct == ChainAct::kGeluErf) return GeluErf(x);
   if constexpr (kAct == ChainAct::kGeluTanh) return GeluTanh(x);
@@ -49,7 +56,7 @@ TRT_INLINE void StoreAsN(VecF x, void* base, int64_t i, DataType type, int64_t n
   memcpy(static_cast<uint16_t*>(base) + i, part, static_cast<size_t>(n) * 2);
 }
 
-template <ChainAct kAct, bool kBias, bool kResidual>
+template <ChainAct kAct, bool kNarrow, bool kBias, bool kResidual>
 void ChainRows(const ChainArgs& s) {
   [[maybe_unused]] const VecF floor(s.relu_last ? 0.0F : -__builtin_inff());
   for (int64_t r = 0; r < s.rows; ++r) {
@@ -60,7 +67,7 @@ void ChainRows(const ChainArgs& s) {
     for (; c + VecF::kLanes <= s.cols; c += VecF::kLanes) {
       VecF x = VecF::Load(acc + c);
       if constexpr (kBias) x = x + LoadAs(s.bias, c, s.bias_type);
-      x = Activate<kAct>(x);
+      x = Activate<kAct, kNarrow>(x);
       if constexpr (kResidual) x = x + LoadAs(s.residual, residual + c, s.residual_type);
       if constexpr (kResidual) x = MaxOr(floor, x);
       StoreAs(x, s.out, out + c, s.out_type);
@@ -69,7 +76,7 @@ void ChainRows(const ChainArgs& s) {
       const int64_t n = s.cols - c;
       VecF x = LoadN(acc + c, n);
       if constexpr (kBias) x = x + LoadAsN(s.bias, c, s.bias_type, n);
-      x = Activate<kAct>(x);
+      x = Activate<kAct, kNarrow>(x);
       if constexpr (kResidual) x = x + LoadAsN(s.residual, residual + c, s.residual_type, n);
       if constexpr (kResidual) x = MaxOr(floor, x);
       StoreAsN(x, s.out, out + c, s.out_type, n);
@@ -77,13 +84,24 @@ void ChainRows(const ChainArgs& s) {
   }
 }
 
+template <ChainAct kAct, bool kNarrow>
+void ChainOf(const ChainArgs& s) {
+  const bool residual = s.residual != nullptr;
+  if (s.bias != nullptr) {
+    residual ? ChainRows<kAct, kNarrow, true, true>(s) : ChainRows<kAct, kNarrow, true, false>(s);
+  } else {
+    residual ? ChainRows<kAct, kNarrow, false, true>(s) : ChainRows<kAct, kNarrow, false, false>(s);
+  }
+}
+
 template <ChainAct kAct>
 void Chain(const ChainArgs& s) {
-  if (s.bias != nullptr) {
-    s.residual != nullptr ? ChainRows<kAct, true, true>(s) : ChainRows<kAct, true, false>(s);
-  } else {
-    s.residual != nullptr ? ChainRows<kAct, false, true>(s) : ChainRows<kAct, false, false>(s);
+  constexpr bool kCheaper = kAct == ChainAct::kGeluErf || kAct == ChainAct::kGeluTanh ||
+                            kAct == ChainAct::kSilu || kAct == ChainAct::kSigmoid;
+  if constexpr (kCheaper) {
+    if (s.out_type == DataType::kBFloat16) return ChainOf<kAct, true>(s);
   }
+  ChainOf<kAct, false>(s);
 }
 
 }  // namespace

@@ -101,6 +101,43 @@ TEST(Epilogue, ChainsOfEveryTypeAndActivation) {
   }
 }
 
+// bf16 results come from shorter polynomials: they have to stay next to the correctly rounded ones.
+TEST(Epilogue, NarrowActivationsRoundAlmostCorrectly) {
+  const int64_t n = 20011;
+  for (const PointwiseOp act :
+       {PointwiseOp::kGeluErf, PointwiseOp::kGeluTanh, PointwiseOp::kSilu, PointwiseOp::kSigmoid}) {
+    ProgramWriter writer(2);
+    writer.Store(writer.Op(act, {writer.Load(kF32, {0, 1}, true)}), DataType::kBFloat16);
+    Tensor acc(kF32, {1, n});
+    for (int64_t i = 0; i < n; ++i) {
+      acc.data<float>()[i] = static_cast<float>(i - n / 2) * (i % 2 == 0 ? 9e-4F : 9e-6F);
+    }
+    const Tensor out(DataType::kBFloat16, {1, n});
+    ASSERT_TRUE(RunTiles(writer.program(), {1, n}, acc, {}, out, 1, 4096).ok());
+    for (int64_t i = 0; i < n; ++i) {
+      const double want = Act(act, acc.Get(i));
+      ASSERT_NEAR(out.Get(i), want, 1.04 * 0x1p-8 * std::abs(want) + 0x1p-120)
+          << InfoOf(act).name << " of " << acc.Get(i);
+    }
+    for (const float special : {INFINITY, -INFINITY, NAN, 0.0F, -0.0F, 3e38F, -3e38F}) {
+      acc.data<float>()[0] = special;
+      ASSERT_TRUE(RunTiles(writer.program(), {1, n}, acc, {}, out, 1, n).ok());
+      const double x = static_cast<double>(special);
+      const double got = out.Get(0);
+      if (std::isnan(x) || (x == -INFINITY && act != PointwiseOp::kSigmoid)) {
+        // -inf times 0, as in torch.
+        EXPECT_TRUE(std::isnan(got)) << InfoOf(act).name << " of " << x;
+      } else if (act == PointwiseOp::kSigmoid) {
+        EXPECT_EQ(got, x > 0 ? 1 : (x < 0 ? 0 : 0.5)) << x;
+      } else if (std::isinf(x) || x <= 0) {
+        EXPECT_EQ(got, x > 0 ? x : 0) << InfoOf(act).name << " of " << x;
+      } else {
+        EXPECT_NEAR(got, x, x * 0x1p-8) << InfoOf(act).name;
+      }
+    }
+  }
+}
+
 // A gate per batch item and channel, and a residual shared by the batch: rows do not collapse into
 // one dim.
 TEST(Epilogue, RowsThatDoNotCollapse) {
