@@ -54,23 +54,9 @@ class Block {
   // False when threads wait for each other for ever.
   bool Run(const Index3& block, const Index3& grid) {
     current_block_ = this;
-    for (unsigned t = 0; t < count_; ++t) Start(&fibers_[t]);
-    while (true) {
-      bool ran = false;
-      bool done = true;
-      for (unsigned t = 0; t < count_; ++t) {
-        Fiber& fiber = fibers_[t];
-        done = done && fiber.state == State::kDone;
-        if (fiber.state != State::kReady) continue;
-        ran = true;
-        active_ = t;
-        const Index3 thread{t % dim_.x, t / dim_.x % dim_.y, t / dim_.x / dim_.y};
-        *kernel_.thread = {thread, block, dim_, grid};
-        swapcontext(&scheduler_, &fiber.context);
-      }
-      if (done) return true;
-      if (!ran && !Release()) return false;
-    }
+    const bool done = RunThreads(block, grid);
+    current_block_ = nullptr;
+    return done;
   }
 
   static void Barrier() { current_block_->Wait(State::kBlock); }
@@ -96,6 +82,26 @@ class Block {
     uint64_t value = 0;
     uint64_t received = 0;
   };
+
+  bool RunThreads(const Index3& block, const Index3& grid) {
+    for (unsigned t = 0; t < count_; ++t) Start(&fibers_[t]);
+    while (true) {
+      bool ran = false;
+      bool done = true;
+      for (unsigned t = 0; t < count_; ++t) {
+        Fiber& fiber = fibers_[t];
+        done = done && fiber.state == State::kDone;
+        if (fiber.state != State::kReady) continue;
+        ran = true;
+        active_ = t;
+        const Index3 thread{t % dim_.x, t / dim_.x % dim_.y, t / dim_.x / dim_.y};
+        *kernel_.thread = {thread, block, dim_, grid};
+        swapcontext(&scheduler_, &fiber.context);
+      }
+      if (done) return true;
+      if (!ran && !Release()) return false;
+    }
+  }
 
   static void Entry() {
     Block& block = *current_block_;

@@ -43,7 +43,9 @@ void ExpectLoop(const loop::Program& program, const Dims& domain, const std::str
   }
   std::vector<std::pair<DataType, Dims>> outputs;
   for (const loop::Output& output : program.outputs) {
-    outputs.emplace_back(output.dtype, Dims(domain.begin(), domain.end() - (output.row ? 1 : 0)));
+    Dims dims = domain;
+    if (output.row) dims.pop_back();
+    outputs.emplace_back(output.dtype, std::move(dims));
   }
   const Attributes attributes{{"program", ProgramText{program.ToString()}}, {"domain", domain}};
   ExpectSameAs("ref.Fused", "cuda.loop", attributes, inputs, outputs, ToleranceOf(program), what);
