@@ -14,6 +14,7 @@ from torch.utils import _pytree as pytree
 from torch_tensorrt._exceptions import BindingNameMismatchError, UnsupportedOperatorException
 from torch_tensorrt._Input import Input
 from torch_tensorrt.dynamo._build import Ranges, compile_module, input_ranges
+from torch_tensorrt.dynamo._guards import guard, guards_of
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
@@ -56,6 +57,7 @@ def compile(
     gm = lower_exported_program(exported_program, settings)
     ranges = declared_ranges(gm, [args, keywords])
     result = compile_module(gm, settings, ranges).module
+    result = guard(result, exported_program, gm)
     result.meta["torch_tensorrt_inputs"] = (args, keywords)
     return result
 
@@ -111,6 +113,11 @@ def convert_exported_program_to_serialized_trt_engine(
     )
     from torch_tensorrt.dynamo.conversion import convert_module
 
+    guards = guards_of(exported_program, gm)
+    if guards is not None:
+        logger.warning(
+            "the engine holds only for inputs with %s, which it cannot check", guards.summary()
+        )
     built = convert_module(
         engine.module, settings, name=engine.name, input_ranges=input_ranges(engine.module, ranges)
     )

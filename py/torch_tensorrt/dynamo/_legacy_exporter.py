@@ -28,6 +28,7 @@ from torch.export.graph_signature import (
 )
 
 from torch_tensorrt._exceptions import SaveError
+from torch_tensorrt.dynamo._guards import GUARDS_MODULE
 from torch_tensorrt.dynamo._inputs import example_values
 from torch_tensorrt.dynamo._symbols import SYMBOLIC, shape_env_of
 from torch_tensorrt.dynamo._tracer import device_of
@@ -49,7 +50,12 @@ def inline_and_lift(
     device = device_of(gm, None)
     info = gm.graph._codegen.pytree_info  # type: ignore[attr-defined]
     signature = ModuleCallSignature(
-        inputs=[], outputs=[], in_spec=info.in_spec, out_spec=info.out_spec
+        inputs=[],
+        outputs=[],
+        in_spec=info.in_spec,
+        out_spec=info.out_spec,
+        # What the conditions that torch writes from the symbols call the inputs.
+        forward_arg_names=[name for name in info.orig_args if name != "self"],
     )
     env = shape_env_of(gm.graph.nodes)
     ranges = {} if env is None else {s: env.var_to_range[s] for s in writer.symbols(env)}
@@ -101,6 +107,8 @@ class _Writer:
                 self.inputs.append(InputSpec(kind, argument_of(placed), None))
             elif node.op == "get_attr":
                 self._mapping[node] = self._lifted[str(node.target)]
+            elif node.op == "call_module" and node.target == GUARDS_MODULE:
+                continue  # the program has the conditions with its symbols
             elif node.op == "call_module":
                 self._inline(node)
             elif node.op == "output":
@@ -116,7 +124,7 @@ class _Writer:
         for node in self._gm.graph.nodes:
             if node.op == "get_attr":
                 self._lift(str(node.target), get_attribute(self._gm, node.target), node.meta)
-            elif node.op == "call_module":
+            elif node.op == "call_module" and node.target != GUARDS_MODULE:
                 self._lift_module(str(node.target))
 
     def _lift_module(self, name: str) -> None:

@@ -40,7 +40,8 @@ def _may_fail(node: fx.Node) -> bool:
         value = source.meta.get("val")
         if isinstance(value, torch.SymBool):
             env = value.node.shape_env
-            known = env._maybe_evaluate_static(value.node.expr) if env is not None else None
+            # Without the conditions of capture: those are what such nodes check.
+            known = env._maybe_evaluate_static(value.node.expr, axioms=()) if env else None
             if known is None or not bool(known):
                 return True
         elif isinstance(value, (torch.SymInt, torch.SymFloat)):

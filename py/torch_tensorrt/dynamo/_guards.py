@@ -1,0 +1,246 @@
+"""Conditions on input sizes under which a captured program holds, checked at each call.
+
+Python code that looks at sizes (``if x.shape[0] < 16``, a ``reshape`` that needs an even size) is
+captured for one answer only. The exporter keeps that answer as a guard; a compiled module has to
+refuse inputs for which the answer is another, however wide the declared ranges are.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+
+from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException
+from torch_tensorrt.dynamo._symbols import shape_env_of
+
+logger = logging.getLogger("torch_tensorrt")
+
+#: Name under which ``ExportedProgram.module()`` keeps its own checks, which torch's passes know.
+GUARDS_MODULE = "_guards_fn"
+
+_MAX_CACHED = 1024
+_OWN_CODE = (
+    os.path.dirname(torch.__file__) + os.sep,
+    os.path.dirname(os.path.dirname(__file__)) + os.sep,
+)
+
+
+class ShapeGuards(torch.nn.Module):
+    """Checks conditions on the sizes of its arguments; returns nothing.
+
+    Sizes that passed once are remembered, so that a repeated shape costs one look-up.
+
+    Args:
+        names: Names of the arguments, for messages.
+        sources: For each symbol: argument, axis, and ``a``, ``b`` with size = a * symbol + b.
+        conditions: SymPy relations over the symbols.
+        program_check: Module that raises ``AssertionError`` for arguments that the exporter
+            refuses, or None.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        sources: dict[Any, tuple[int, int, int, int]],
+        conditions: Sequence[Any],
+        program_check: torch.nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self._names = tuple(names)
+        self._sources = dict(sources)
+        self._conditions = tuple(conditions)
+        self._program_check = program_check
+        self._passed: set[tuple[Any, ...]] = set()
+
+    def forward(self, *arguments: Any) -> None:
+        """Raise unless all conditions hold.
+
+        Raises:
+            DynamicShapeOutOfRangeException: one does not; names it and the shapes.
+        """
+        key = tuple(a.shape if isinstance(a, torch.Tensor) else a for a in arguments)
+        try:
+            if key in self._passed:
+                return
+        except TypeError:  # symbolic sizes: an export of the compiled module is under way
+            self._check(arguments)
+            return
+        self._check(arguments)
+        if len(self._passed) < _MAX_CACHED:
+            self._passed.add(key)
+
+    def summary(self, most: int = 3) -> str:
+        """The first conditions in words, for a log line."""
+        texts = self.texts() or ["what the program's own guards ask for"]
+        more = f" and {len(texts) - most} more conditions" if len(texts) > most else ""
+        return " and ".join(texts[:most]) + more
+
+    def texts(self) -> list[str]:
+        """The conditions in terms of the arguments' shapes."""
+        import sympy  # type: ignore[import-untyped]
+        from torch.utils._sympy.printers import PythonPrinter  # type: ignore[attr-defined]
+
+        shown = {}
+        for symbol, (index, axis, a, b) in self._sources.items():
+            if (a, b) == (1, 0):
+                shown[symbol] = sympy.Symbol(f"{self._names[index]}.shape[{axis}]", integer=True)
+        return [PythonPrinter().doprint(c.xreplace(shown)) for c in self._conditions]
+
+    def _check(self, arguments: tuple[Any, ...]) -> None:
+        from torch.utils._sympy.interp import sympy_interp
+        from torch.utils._sympy.reference import PythonReferenceAnalysis
+
+        values = {
+            symbol: (arguments[index].shape[axis] - b) // a
+            for symbol, (index, axis, a, b) in self._sources.items()
+            if isinstance(arguments[index], torch.Tensor) and arguments[index].dim() > axis
+        }
+        for number, condition in enumerate(self._conditions):
+            if not condition.free_symbols <= values.keys():
+                continue  # a tensor of another rank: refused by the engine, which says more
+            try:
+                holds = sympy_interp(PythonReferenceAnalysis, values, condition)
+            except ZeroDivisionError:
+                holds = False
+            if not holds:
+                raise self._error(self.texts()[number], arguments)
+        if self._program_check is not None:
+            try:
+                self._program_check(*arguments)
+            except AssertionError as error:
+                raise self._error(str(error).removeprefix("Guard failed: "), arguments) from error
+
+    def _error(self, condition: str, arguments: tuple[Any, ...]) -> Exception:
+        shapes = ", ".join(
+            f"{name}: {list(a.shape)}"
+            for name, a in zip(self._names, arguments, strict=True)
+            if isinstance(a, torch.Tensor)
+        )
+        return DynamicShapeOutOfRangeException(
+            f"the module was captured for inputs with {condition}, which these break ({shapes}): "
+            "its Python code, or an operator in it, does something else for them. Way out: compile "
+            "once for each case with Inputs whose ranges (and opt_shape) lie on one side, use "
+            'torch.compile(backend="tensorrt"), which recompiles by itself, or write the '
+            "condition with torch.where or torch.cond"
+        )
+
+
+def guard(
+    module: fx.GraphModule, program: ExportedProgram, lowered: fx.GraphModule
+) -> fx.GraphModule:
+    """``module`` with a :class:`ShapeGuards` in front, when ``program`` holds under conditions.
+
+    Args:
+        module: The compiled module; changed in place.
+        program: What it was compiled from.
+        lowered: The graph after lowering, which may have added conditions of its own.
+    """
+    guards = guards_of(program, lowered)
+    if guards is None:
+        return module
+    logger.warning(
+        "capture took one side of conditions on sizes: only inputs with %s can run, others raise "
+        "DynamicShapeOutOfRangeException",
+        guards.summary(),
+    )
+    placeholders = [node for node in module.graph.nodes if node.op == "placeholder"]
+    module.add_submodule(GUARDS_MODULE, guards)
+    with module.graph.inserting_after(placeholders[-1]):
+        module.graph.call_module(GUARDS_MODULE, tuple(placeholders))
+    module.recompile()
+    return module
+
+
+def guards_of(program: ExportedProgram, lowered: fx.GraphModule) -> ShapeGuards | None:
+    """The conditions of ``program`` and of its lowering, or None when there are none."""
+    placeholders = [node for node in lowered.graph.nodes if node.op == "placeholder"]
+    env = shape_env_of(placeholders)
+    if env is None:
+        return None
+    sources = _sources(placeholders)
+    exported = shape_env_of(n for n in program.graph.nodes if n.op == "placeholder")
+    conditions = {
+        condition: None
+        for each in (exported, env)
+        for condition in _conditions(each)
+        if condition.free_symbols <= sources.keys()
+    }
+    check = None
+    if not (exported is not None and exported.guards) and getattr(program, "_guards_code", None):
+        # Loaded from a file: the conditions are there as text only, which torch itself can read.
+        check = getattr(program.module(), GUARDS_MODULE, None)
+    if not conditions and check is None:
+        return None
+    return ShapeGuards([str(p.target) for p in placeholders], sources, list(conditions), check)
+
+
+def _sources(placeholders: list[fx.Node]) -> dict[Any, tuple[int, int, int, int]]:
+    sources: dict[Any, tuple[int, int, int, int]] = {}
+    for index, node in enumerate(placeholders):
+        value = node.meta.get("val")
+        if not isinstance(value, torch.Tensor):
+            continue
+        for axis, size in enumerate(value.shape):
+            if not isinstance(size, torch.SymInt):
+                continue
+            found = _linear(size.node.expr)
+            if found is not None:
+                sources.setdefault(found[0], (index, axis, found[1], found[2]))
+    return sources
+
+
+def _linear(expr: Any) -> tuple[Any, int, int] | None:
+    """``expr`` as a * symbol + b with integers a > 0 and b, or None."""
+    if expr.is_symbol:
+        return expr, 1, 0
+    if len(expr.free_symbols) != 1:
+        return None
+    (symbol,) = expr.free_symbols
+    b = expr.xreplace({symbol: 0})
+    a = expr.xreplace({symbol: 1}) - b
+    if not (a.is_Integer and b.is_Integer and a > 0) or (expr - a * symbol - b).expand() != 0:
+        return None
+    return symbol, int(a), int(b)
+
+
+def _conditions(env: Any) -> list[Any]:
+    if env is None:
+        return []
+    found = []
+    for entry in env.guards:
+        condition = env.replace(entry.expr)
+        if condition.free_symbols and not (_of_framework(entry) and _is_zero_one(condition)):
+            found.append(condition)
+    return found
+
+
+def _of_framework(entry: Any) -> bool:
+    """Whether the condition was asked by an operator's implementation, not by user code."""
+    frame = getattr(getattr(entry, "sloc", None), "framework_loc", None)
+    return str(getattr(frame, "filename", "")).startswith(_OWN_CODE)
+
+
+def _is_zero_one(condition: Any) -> bool:
+    """Whether a condition only tells sizes 0 and 1 from others. Operators ask that to broadcast or
+    to simplify strides; the engine does the same for all sizes."""
+    import sympy
+
+    if isinstance(condition, sympy.Not):
+        condition = condition.args[0].negated
+    if len(condition.args) != 2:
+        return False
+    left, right = condition.args
+    if isinstance(condition, sympy.Ne):
+        return right in (0, 1) or left in (0, 1)
+    if isinstance(condition, (sympy.StrictLessThan, sympy.LessThan)):
+        left, right = right, left
+    greater = (sympy.StrictGreaterThan, sympy.StrictLessThan)
+    if isinstance(condition, greater):
+        return right in (0, 1)
+    return isinstance(condition, (sympy.GreaterThan, sympy.LessThan)) and right in (0, 1, 2)
