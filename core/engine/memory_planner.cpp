@@ -7,6 +7,9 @@ namespace torch_tensorrt::core::engine {
 namespace {
 
 constexpr size_t kMaxArena = size_t{1} << 46;
+// Of the search beyond the plain orders, which also runs for each new set of input shapes.
+constexpr size_t kSearchRounds = 200;
+constexpr size_t kSearchWork = size_t{1} << 22;  // pairs of blocks looked at: a few milliseconds
 
 size_t Align(size_t bytes) { return (bytes + kArenaAlignment - 1) & ~(kArenaAlignment - 1); }
 
@@ -61,6 +64,91 @@ size_t LowerBound(const std::vector<Block>& blocks) {
   return static_cast<size_t>(most);
 }
 
+// Bytes alive at the busiest moment of each block's life.
+std::vector<size_t> Pressure(const std::vector<Block>& blocks) {
+  std::vector<size_t> pressure(blocks.size(), 0);
+  for (const Block& at : blocks) {  // the alive bytes grow only where a block begins
+    size_t alive = 0;
+    for (const Block& b : blocks) {
+      if (b.first <= at.first && at.first <= b.last) alive += Align(b.bytes);
+    }
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      if (blocks[i].first <= at.first && at.first <= blocks[i].last) {
+        pressure[i] = std::max(pressure[i], alive);
+      }
+    }
+  }
+  return pressure;
+}
+
+// Places blocks in several orders and keeps the smallest arena; then, while that is above the lower
+// bound, places the blocks that reach its end earlier and tries again.
+class Search {
+ public:
+  explicit Search(const std::vector<Block>& blocks) : blocks_(blocks), order_(blocks.size()) {
+    std::iota(order_.begin(), order_.end(), size_t{0});
+    best_.lower_bound = LowerBound(blocks);
+  }
+
+  Placement Run() {
+    const auto span_of = [&](size_t i) {
+      return static_cast<size_t>(blocks_[i].last - blocks_[i].first + 1);
+    };
+    const auto area_of = [&](size_t i) { return blocks_[i].bytes * span_of(i); };
+    Sorted([&](size_t a, size_t b) { return blocks_[a].bytes > blocks_[b].bytes; });
+    Sorted([&](size_t a, size_t b) { return blocks_[a].first < blocks_[b].first; });
+    Sorted([&](size_t a, size_t b) { return area_of(a) > area_of(b); });
+    Sorted([&](size_t a, size_t b) { return span_of(a) > span_of(b); });
+    const size_t work = blocks_.size() * blocks_.size();
+    if (Done() || work == 0 || work > kSearchWork) return std::move(best_);
+    const std::vector<size_t> pressure = Pressure(blocks_);
+    Sorted([&](size_t a, size_t b) {
+      return pressure[a] != pressure[b] ? pressure[a] > pressure[b]
+                                        : blocks_[a].bytes > blocks_[b].bytes;
+    });
+    Promote(std::min<size_t>(kSearchRounds, kSearchWork / work));
+    return std::move(best_);
+  }
+
+ private:
+  bool Done() const { return !best_.offsets.empty() && best_.arena_bytes == best_.lower_bound; }
+
+  template <typename Compare>
+  void Sorted(const Compare& compare) {
+    if (Done()) return;
+    std::stable_sort(order_.begin(), order_.end(), compare);
+    Try();
+  }
+
+  // Places in the present order. Returns where the blocks lie.
+  std::vector<size_t> Try() {
+    std::vector<size_t> offsets(blocks_.size(), 0);
+    arena_ = PlaceInOrder(blocks_, order_, &offsets);
+    if (best_.offsets.empty() || arena_ < best_.arena_bytes) {
+      best_.offsets = offsets;
+      best_.arena_bytes = arena_;
+      best_order_ = order_;
+    }
+    return offsets;
+  }
+
+  void Promote(size_t rounds) {
+    order_ = best_order_;
+    for (size_t round = 0; round < rounds && !Done(); ++round) {
+      const std::vector<size_t> offsets = Try();
+      std::stable_partition(order_.begin(), order_.end(), [&](size_t i) {
+        return offsets[i] + Align(blocks_[i].bytes) == arena_;
+      });
+    }
+  }
+
+  const std::vector<Block>& blocks_;
+  std::vector<size_t> order_;
+  std::vector<size_t> best_order_;
+  Placement best_;
+  size_t arena_ = 0;
+};
+
 }  // namespace
 
 Result<Placement> PlaceBlocks(const std::vector<Block>& blocks) {
@@ -71,34 +159,7 @@ Result<Placement> PlaceBlocks(const std::vector<Block>& blocks) {
     }
     total += Align(block.bytes);
   }
-  Placement best;
-  best.lower_bound = LowerBound(blocks);
-  std::vector<size_t> order(blocks.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  auto span_of = [&](size_t i) {
-    return static_cast<size_t>(blocks[i].last - blocks[i].first + 1);
-  };
-  auto by_size = [&](size_t a, size_t b) { return blocks[a].bytes > blocks[b].bytes; };
-  auto by_area = [&](size_t a, size_t b) {
-    return blocks[a].bytes * span_of(a) > blocks[b].bytes * span_of(b);
-  };
-  auto by_span = [&](size_t a, size_t b) { return span_of(a) > span_of(b); };
-  auto by_time = [&](size_t a, size_t b) { return blocks[a].first < blocks[b].first; };
-  auto attempt = [&](const auto& compare) {
-    if (!best.offsets.empty() && best.arena_bytes == best.lower_bound) return;
-    std::stable_sort(order.begin(), order.end(), compare);
-    std::vector<size_t> offsets(blocks.size(), 0);
-    const size_t arena = PlaceInOrder(blocks, order, &offsets);
-    if (best.offsets.empty() || arena < best.arena_bytes) {
-      best.offsets = std::move(offsets);
-      best.arena_bytes = arena;
-    }
-  };
-  attempt(by_size);
-  attempt(by_time);
-  attempt(by_area);
-  attempt(by_span);
-  return best;
+  return Search(blocks).Run();
 }
 
 Status VerifyPlacement(const std::vector<Block>& blocks, const Placement& placement) {

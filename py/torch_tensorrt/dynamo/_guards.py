@@ -84,7 +84,7 @@ class ShapeGuards(torch.nn.Module):
     def texts(self) -> list[str]:
         """The conditions in terms of the arguments' shapes."""
         import sympy  # type: ignore[import-untyped]
-        from torch.utils._sympy.printers import PythonPrinter  # type: ignore[attr-defined]
+        from torch.utils._sympy.printers import PythonPrinter
 
         shown = {}
         for symbol, (index, axis, a, b) in self._sources.items():
