@@ -1,6 +1,7 @@
 #include "core/builder/builder.h"
 
 #include <chrono>
+#include <utility>
 
 #include "core/builder/tuner.h"
 #include "core/optimizer/optimizer.h"
@@ -33,7 +34,7 @@ Result<BuildResult> Build(ir::Network network, const BuilderConfig& config) {
   }
   result.report.optimize_seconds = Seconds(optimize_start);
   const auto lower_start = std::chrono::steady_clock::now();
-  TRT_ASSIGN_OR_RETURN(result.plan, LowerToPlan(network, config, &result.report));
+  TRT_ASSIGN_OR_RETURN(result.plan, LowerToPlan(std::move(network), config, &result.report));
   result.report.lower_seconds = Seconds(lower_start);
   const auto tune_start = std::chrono::steady_clock::now();
   TRT_RETURN_IF_ERROR(Tune(&result.plan, config, &result.report));

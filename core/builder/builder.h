@@ -67,7 +67,7 @@ struct BuildResult {
 Result<BuildResult> Build(ir::Network network, const BuilderConfig& config);
 
 // Tactics, views and constants for an optimised network (the last phase of Build).
-Result<engine::Plan> LowerToPlan(const ir::Network& network, const BuilderConfig& config,
+Result<engine::Plan> LowerToPlan(ir::Network network, const BuilderConfig& config,
                                  BuildReport* report);
 
 }  // namespace torch_tensorrt::core::builder

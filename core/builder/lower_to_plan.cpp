@@ -26,7 +26,7 @@ struct Placed {
 
 class Lowering {
  public:
-  Lowering(const ir::Network& network, const BuilderConfig& config, BuildReport* report)
+  Lowering(ir::Network& network, const BuilderConfig& config, BuildReport* report)
       : network_(network), config_(config), report_(report), opt_(network.opt_values()) {}
 
   Result<Plan> Run() {
@@ -37,7 +37,10 @@ class Lowering {
       plan_.symbols.push_back({s.name, s.min, s.opt, s.max});
     }
     AddBindings();
-    for (ir::LayerId id : network_.order()) TRT_RETURN_IF_ERROR(LowerLayer(*network_.layer(id)));
+    for (ir::LayerId id : network_.order()) {
+      TRT_RETURN_IF_ERROR(LowerLayer(*network_.layer(id)));
+      ReleaseWeights(*network_.layer(id));
+    }
     TRT_RETURN_IF_ERROR(WriteOutputs());
     return std::move(plan_);
   }
@@ -46,6 +49,16 @@ class Lowering {
   int32_t NewTensor(PlanTensor tensor) {
     plan_.tensors.push_back(std::move(tensor));
     return static_cast<int32_t>(plan_.tensors.size()) - 1;
+  }
+
+  // Drops weights that `layer` was the last to read: the plan has them, mostly packed, and two
+  // copies of all of them would double the peak of a build.
+  void ReleaseWeights(const ir::Layer& layer) {
+    for (TensorId input : layer.inputs) {
+      if (network_.constant(input) == nullptr) continue;
+      if (++read_[input] < network_.use_count(input)) continue;
+      network_.mutable_layer(network_.producer(input)->id)->weights.data.reset();
+    }
   }
 
   void AddBindings() {
@@ -292,10 +305,11 @@ class Lowering {
     return Status::Ok();
   }
 
-  const ir::Network& network_;
+  ir::Network& network_;
   const BuilderConfig& config_;
   BuildReport* report_;
   SymbolLookup opt_;
+  std::map<TensorId, int> read_;  // how often lowered layers have read a constant
   Plan plan_;
   std::map<TensorId, Placed> placed_;
   std::map<TensorId, Placed> contiguous_;
@@ -304,8 +318,7 @@ class Lowering {
 
 }  // namespace
 
-Result<Plan> LowerToPlan(const ir::Network& network, const BuilderConfig& config,
-                         BuildReport* report) {
+Result<Plan> LowerToPlan(ir::Network network, const BuilderConfig& config, BuildReport* report) {
   return Lowering(network, config, report).Run();
 }
 
