@@ -36,32 +36,73 @@ ir::Weights FromDoubles(const std::vector<double>& values, DataType dtype, const
   return fresh.weights;
 }
 
-ir::Weights TransposeWeights(const ir::Weights& weights, const Dims& perm) {
-  const size_t rank = perm.size();
-  Dims strides(rank, 1);
-  for (size_t d = rank; d-- > 1;) strides[d - 1] = strides[d] * weights.dims[d];
-  Dims dims(rank);
-  Dims walk(rank);
-  for (size_t d = 0; d < rank; ++d) {
-    dims[d] = weights.dims[static_cast<size_t>(perm[d])];
-    walk[d] = strides[static_cast<size_t>(perm[d])];
-  }
-  ir::NewWeights fresh = ir::AllocateWeights(weights.dtype, dims);
-  const size_t size = SizeOf(weights.dtype);
-  const auto* from = weights.as<std::byte>();
-  auto* to = static_cast<std::byte*>(fresh.data);
-  Dims index(rank, 0);
-  int64_t offset = 0;
-  const int64_t count = NumElements(dims);
-  for (int64_t i = 0; i < count; ++i) {
-    std::memcpy(to, from + static_cast<size_t>(offset) * size, size);
-    to += size;
-    for (size_t d = rank; d-- > 0;) {
-      offset += walk[d];
-      if (++index[d] < dims[d]) break;
-      offset -= walk[d] * dims[d];
-      index[d] = 0;
+namespace {
+
+// A transpose without the dims of size 1 and with dims that stay neighbours as one.
+struct Walk {
+  Dims dims;     // of the result
+  Dims strides;  // of the source along them, in elements
+};
+
+Walk WalkOf(const Dims& from, const Dims& perm) {
+  Dims strides(from.size(), 1);
+  for (size_t d = from.size(); d-- > 1;) strides[d - 1] = strides[d] * from[d];
+  Walk walk;
+  for (int64_t axis : perm) {
+    const int64_t size = from[static_cast<size_t>(axis)];
+    const int64_t stride = strides[static_cast<size_t>(axis)];
+    if (size == 1) continue;
+    if (!walk.dims.empty() && walk.strides.back() == stride * size) {
+      walk.dims.back() *= size;
+      walk.strides.back() = stride;
+    } else {
+      walk.dims.push_back(size);
+      walk.strides.push_back(stride);
     }
+  }
+  return walk;
+}
+
+template <typename T>
+void CopyWalk(const Walk& walk, size_t d, const T* from, T** to) {
+  const int64_t stride = walk.strides[d];
+  if (d + 1 == walk.dims.size()) {
+    T* out = *to;
+    for (int64_t i = 0; i < walk.dims[d]; ++i) out[i] = from[i * stride];
+    *to = out + walk.dims[d];
+    return;
+  }
+  for (int64_t i = 0; i < walk.dims[d]; ++i) CopyWalk(walk, d + 1, from + i * stride, to);
+}
+
+template <typename T>
+void CopyAs(const Walk& walk, const void* from, void* to) {
+  T* out = static_cast<T*>(to);
+  CopyWalk(walk, 0, static_cast<const T*>(from), &out);
+}
+
+}  // namespace
+
+ir::Weights TransposeWeights(const ir::Weights& weights, const Dims& perm) {
+  Dims dims(perm.size());
+  for (size_t d = 0; d < perm.size(); ++d) dims[d] = weights.dims[static_cast<size_t>(perm[d])];
+  const Walk walk = WalkOf(weights.dims, perm);
+  const bool moves = walk.dims.size() > 1 && NumElements(dims) > 0;
+  if (!moves) return {weights.dtype, dims, weights.data};
+  ir::NewWeights fresh = ir::AllocateWeights(weights.dtype, dims);
+  switch (SizeOf(weights.dtype)) {
+    case 1:
+      CopyAs<uint8_t>(walk, weights.data.get(), fresh.data);
+      break;
+    case 2:
+      CopyAs<uint16_t>(walk, weights.data.get(), fresh.data);
+      break;
+    case 4:
+      CopyAs<uint32_t>(walk, weights.data.get(), fresh.data);
+      break;
+    default:
+      CopyAs<uint64_t>(walk, weights.data.get(), fresh.data);
+      break;
   }
   return fresh.weights;
 }

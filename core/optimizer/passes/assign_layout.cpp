@@ -27,12 +27,26 @@ class LayoutAssigner {
       if (!CanFollow(layer)) continue;
       TRT_ASSIGN_OR_RETURN(const TensorId last, Follow(layer));
       TRT_RETURN_IF_ERROR(Replace(layer, last));
+      EraseWithConstants(id);
       changed = true;
     }
     return changed;
   }
 
  private:
+  // At once, not at the end of the pass: all weights would be there twice.
+  void EraseWithConstants(LayerId id) {
+    const std::vector<TensorId> inputs = network_.layer(id)->inputs;
+    if (network_.use_count(network_.layer(id)->outputs[0]) > 0) return;
+    network_.EraseLayer(id);
+    for (TensorId input : inputs) {
+      if (network_.constant(input) != nullptr && network_.use_count(input) == 0) {
+        network_.EraseLayer(network_.producer(input)->id);
+        last_.erase(input);
+      }
+    }
+  }
+
   bool HasLast(TensorId id) const { return last_.count(id) != 0; }
 
   // A transpose to channels-first says that its input is the channels-last version.
