@@ -47,7 +47,13 @@ class Binder {
     auto zero = at(0);
     auto one = at(1);
     if (!zero.ok() || !one.ok() || *one == *zero) return false;
-    values_[*unknown] = (value - *zero) / (*one - *zero);
+    int64_t slope = 0;
+    int64_t rise = 0;
+    const bool overflows = __builtin_sub_overflow(*one, *zero, &slope) ||
+                           __builtin_sub_overflow(value, *zero, &rise) ||
+                           (slope == -1 && rise == INT64_MIN);
+    if (overflows) return false;
+    values_[*unknown] = rise / slope;
     return true;
   }
 

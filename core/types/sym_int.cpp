@@ -9,6 +9,7 @@ namespace torch_tensorrt::core {
 using sym_detail::Atom;
 using sym_detail::AtomKind;
 using sym_detail::AtomText;
+using sym_detail::CanDivide;
 using sym_detail::FloorDivInt;
 using sym_detail::ModInt;
 using sym_detail::Term;
@@ -169,7 +170,7 @@ std::optional<SymInt> ExactQuotient(const SymInt& a, const SymInt& b) {
 
 SymInt FloorDiv(const SymInt& a, const SymInt& b) {
   if (b.Equals(1)) return a;
-  if (a.is_constant() && b.is_constant() && b.constant() != 0) {
+  if (a.is_constant() && b.is_constant() && CanDivide(a.constant(), b.constant())) {
     return FloorDivInt(a.constant(), b.constant());
   }
   if (b.is_constant() && b.constant() > 0) return DivideByConstant(a, b);
@@ -182,7 +183,7 @@ SymInt FloorDiv(const SymInt& a, const SymInt& b) {
 
 SymInt Mod(const SymInt& a, const SymInt& b) {
   if (b.Equals(1) || (!b.is_constant() && a == b)) return 0;
-  if (a.is_constant() && b.is_constant() && b.constant() != 0) {
+  if (a.is_constant() && b.is_constant() && CanDivide(a.constant(), b.constant())) {
     return ModInt(a.constant(), b.constant());
   }
   if (b.is_constant() && b.constant() > 0) {

@@ -39,7 +39,7 @@ class SymInt {
   SymInt(int value) : constant_(value) {}      // NOLINT(google-explicit-constructor)
   // REQUIRES: name matches [A-Za-z_][A-Za-z0-9_.]* and is no function name.
   static SymInt Symbol(std::string_view name);
-  // Parses the text form. InvalidArgument on anything else, on nesting > 64 or length > 4096.
+  // Parses the text form; InvalidArgument also when nested > 64, longer than 4096, or expanding so.
   static Result<SymInt> Parse(std::string_view text);
 
   bool is_constant() const { return node_ == nullptr; }

@@ -27,11 +27,16 @@ struct Term {
   std::vector<std::shared_ptr<const Atom>> factors;  // sorted by text; powers repeat
 };
 
+// Whether a / b has a value that an int64 holds.
+constexpr bool CanDivide(int64_t a, int64_t b) { return b != 0 && (b != -1 || a != INT64_MIN); }
+
+// REQUIRES: CanDivide(a, b).
 inline int64_t FloorDivInt(int64_t a, int64_t b) {
   const int64_t q = a / b;
   return (a % b != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;
 }
 
+// REQUIRES: CanDivide(a, b).
 inline int64_t ModInt(int64_t a, int64_t b) { return a - FloorDivInt(a, b) * b; }
 
 // "floordiv", "mod", ...; "" for a symbol.

@@ -9,6 +9,7 @@ namespace torch_tensorrt::core {
 using sym_detail::Atom;
 using sym_detail::AtomKind;
 using sym_detail::AtomText;
+using sym_detail::CanDivide;
 using sym_detail::FloorDivInt;
 using sym_detail::ModInt;
 
@@ -71,7 +72,7 @@ Result<int64_t> EvaluateAtom(const Atom& atom, const SymbolLookup& lookup) {
   if (atom.kind == AtomKind::kMin) return std::min(a, b);
   if (atom.kind == AtomKind::kMax) return std::max(a, b);
   if (b == 0) return InvalidArgument("[shape] division by zero in ", AtomText(atom));
-  if (b == -1 && a == INT64_MIN) return InvalidArgument("[shape] overflow in ", AtomText(atom));
+  if (!CanDivide(a, b)) return InvalidArgument("[shape] overflow in ", AtomText(atom));
   return atom.kind == AtomKind::kFloorDiv ? FloorDivInt(a, b) : ModInt(a, b);
 }
 

@@ -55,6 +55,9 @@ namespace {
 
 constexpr size_t kMaxTextLength = 4096;
 constexpr int kMaxDepth = 64;
+// Products of sums multiply out: of the text that an expression may grow to on the way. What is
+// longer than kMaxTextLength in the end can't be read again.
+constexpr size_t kMaxGrownLength = 2 * kMaxTextLength;
 
 // Recursive descent over: sum := ['-'] product (('+'|'-') product)* ; product := atom ('*' atom)* ;
 // atom := integer | name | function '(' sum ',' sum ')' | '(' sum ')' | '-' atom.
@@ -103,9 +106,19 @@ class Parser {
     TRT_ASSIGN_OR_RETURN(SymInt value, AtomValue(depth));
     while (Take('*')) {
       TRT_ASSIGN_OR_RETURN(SymInt next, AtomValue(depth));
+      const size_t grown =
+          TermCount(value) * TextLength(next) + TermCount(next) * TextLength(value);
+      if (grown > kMaxGrownLength) return Error("expands to too many terms");
       value = value * next;
     }
     return value;
+  }
+
+  static size_t TermCount(const SymInt& value) {
+    return value.is_constant() ? 1 : SymIntBuilder::NodeOf(value)->terms.size();
+  }
+  static size_t TextLength(const SymInt& value) {
+    return value.is_constant() ? 1 : SymIntBuilder::NodeOf(value)->text.size();
   }
 
   Result<SymInt> AtomValue(int depth) {
@@ -152,7 +165,10 @@ class Parser {
     TRT_ASSIGN_OR_RETURN(SymInt b, Sum(depth + 1));
     if (!Take(')')) return Error("expected ')'");
     for (AtomKind kind : {AtomKind::kFloorDiv, AtomKind::kMod, AtomKind::kMin, AtomKind::kMax}) {
-      if (name == sym_detail::FunctionName(kind)) return sym_detail::Apply(kind, a, b);
+      if (name != sym_detail::FunctionName(kind)) continue;
+      if (TextLength(a) + TextLength(b) > kMaxGrownLength)
+        return Error("expands to too many terms");
+      return sym_detail::Apply(kind, a, b);
     }
     return Error(StrCat("unknown function ", name));
   }

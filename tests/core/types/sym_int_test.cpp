@@ -126,6 +126,30 @@ TEST(SymInt, EvaluateReportsUnknownSymbolsDivisionByZeroAndOverflow) {
   EXPECT_FALSE((S("a") * S("b")).Evaluate(huge).ok());
 }
 
+// The one quotient of two int64 that is none.
+TEST(SymInt, FoldingLeavesTheOverflowingQuotientToEvaluate) {
+  auto none = [](std::string_view) -> std::optional<int64_t> { return std::nullopt; };
+  for (const char* text :
+       {"floordiv(-9223372036854775807-1,-1)", "mod(-9223372036854775807-1,-1)"}) {
+    const auto parsed = SymInt::Parse(text);
+    ASSERT_TRUE(parsed.ok()) << text;
+    EXPECT_FALSE(parsed->is_constant()) << text;
+    EXPECT_EQ(parsed->Evaluate(none).status().code(), StatusCode::kInvalidArgument) << text;
+  }
+  EXPECT_EQ(FloorDiv(SymInt(INT64_MIN), SymInt(1)), SymInt(INT64_MIN));
+  EXPECT_EQ(Mod(SymInt(INT64_MIN), SymInt(-2)), SymInt(0));
+}
+
+TEST(SymInt, ParseRefusesWhatExpandsWithoutEnd) {
+  std::string product = "(a+b+c+d+e+f+g+h)";
+  for (int i = 0; i < 100; ++i) product += "*(a+b+c+d+e+f+g+h)";
+  EXPECT_EQ(SymInt::Parse(product).status().code(), StatusCode::kInvalidArgument);
+  std::string nested = "a";
+  for (int i = 0; i < 30; ++i) nested = "(a+b+c+d)*floordiv(" + nested + ",3)";
+  EXPECT_EQ(SymInt::Parse(nested).status().code(), StatusCode::kInvalidArgument);
+  EXPECT_TRUE(SymInt::Parse("(a+b)*(a+b)*(a+b)*(a+b)").ok());
+}
+
 TEST(SymInt, SubstituteReplacesInsideFunctions) {
   const SymInt e = FloorDiv(S("a") + 1, S("b")) + S("a");
   const SymInt replaced = e.Substitute({{"a", SymInt(7)}, {"b", SymInt(2)}});
