@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "core/util/aligned_memory.h"
 #include "core/util/hash.h"
@@ -125,17 +126,18 @@ Result<Plan> DecodePlan(std::span<const std::byte> bytes, std::shared_ptr<const 
         std::shared_ptr<const void>(copy, [](const void* p) { FreeAligned(const_cast<void*>(p)); });
     bytes = {static_cast<const std::byte*>(copy), bytes.size()};
   }
-  std::string_view meta;
+  std::optional<std::string_view> meta;
   std::span<const std::byte> data;
   for (const Section& section : sections) {
     const auto content = bytes.subspan(section.offset, section.size);
     if (section.tag == static_cast<uint32_t>(SectionTag::kMeta)) {
-      meta = {reinterpret_cast<const char*>(content.data()), content.size()};
+      meta.emplace(reinterpret_cast<const char*>(content.data()), content.size());
     } else if (section.tag == static_cast<uint32_t>(SectionTag::kData)) {
       data = content;
     }
   }
-  TRT_ASSIGN_OR_RETURN(Plan plan, DecodeMeta(meta, data, owner));
+  if (!meta.has_value()) return Corrupt("no section that describes the engine");
+  TRT_ASSIGN_OR_RETURN(Plan plan, DecodeMeta(*meta, data, owner));
   TRT_RETURN_IF_ERROR(VerifyPlan(plan));
   return plan;
 }

@@ -4,7 +4,16 @@
 namespace torch_tensorrt::core::engine {
 namespace {
 
+// Binding is quadratic in them; networks have a handful.
+constexpr size_t kMaxSymbols = 4096;
+
 bool InRange(int32_t index, size_t size) { return index >= 0 && static_cast<size_t>(index) < size; }
+
+// Whether `tensor` is the one that describes the binding, whose memory has that tensor's size.
+bool IsBound(const std::vector<Binding>& bindings, int32_t index, size_t tensor) {
+  return InRange(index, bindings.size()) &&
+         bindings[static_cast<size_t>(index)].tensor == static_cast<int64_t>(tensor);
+}
 
 Status CheckTensor(const Plan& plan, size_t i) {
   const PlanTensor& tensor = plan.tensors[i];
@@ -14,9 +23,9 @@ Status CheckTensor(const Plan& plan, size_t i) {
   if (tensor.dims.size() > kMaxRank) return bad("rank too large");
   switch (tensor.location) {
     case Location::kInput:
-      return InRange(tensor.index, plan.inputs.size()) ? Status::Ok() : bad("input index");
+      return IsBound(plan.inputs, tensor.index, i) ? Status::Ok() : bad("input index");
     case Location::kOutput:
-      return InRange(tensor.index, plan.outputs.size()) ? Status::Ok() : bad("output index");
+      return IsBound(plan.outputs, tensor.index, i) ? Status::Ok() : bad("output index");
     case Location::kConstant: {
       if (!InRange(tensor.index, plan.constants.size())) return bad("constant index");
       const PlanConstant& constant = plan.constants[static_cast<size_t>(tensor.index)];
@@ -110,6 +119,9 @@ size_t Plan::constant_bytes() const {
 }
 
 Status VerifyPlan(const Plan& plan) {
+  if (plan.symbols.size() > kMaxSymbols) {
+    return DataLoss("[plan] ", plan.symbols.size(), " symbols, at most ", kMaxSymbols);
+  }
   for (size_t i = 0; i < plan.tensors.size(); ++i) TRT_RETURN_IF_ERROR(CheckTensor(plan, i));
   TRT_RETURN_IF_ERROR(CheckBindings(plan));
   return CheckSteps(plan);

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "core/engine/engine.h"
+#include "core/util/hash.h"
 
 namespace torch_tensorrt::core::engine {
 namespace {
@@ -102,6 +103,22 @@ TEST(PlanFormat, UnalignedBytesAreCopied) {
   EXPECT_EQ(reinterpret_cast<uintptr_t>(plan->constants[0].data.get()) % 64, 0U);
 }
 
+// Right hashes, but nothing that says what the engine is: the tag of the meta section becomes one
+// of a newer version that a reader may skip.
+TEST(PlanFormat, AFileWithoutTheMetaSectionIsRefused) {
+  constexpr size_t kTable = 64;
+  constexpr size_t kTableBytes = 64;
+  Bytes bytes(SamplePlan());
+  std::byte* table = bytes.span().data() + kTable;
+  const uint32_t skipped[2] = {77, 0};
+  std::memcpy(table, skipped, sizeof(skipped));
+  const uint64_t hash = ContentHash({table, kTableBytes});
+  std::memcpy(bytes.span().data() + 24, &hash, sizeof(hash));
+  const auto plan = bytes.Decode();
+  EXPECT_EQ(plan.status().code(), StatusCode::kDataLoss);
+  EXPECT_NE(plan.status().message().find("no section"), std::string::npos);
+}
+
 TEST(PlanFormat, EveryTruncationIsRefused) {
   Bytes bytes(SamplePlan());
   for (size_t size = 0; size < bytes.span().size(); ++size) {
@@ -170,6 +187,13 @@ TEST(VerifyPlan, FindsEachPlantedFault) {
   EXPECT_TRUE(refused([](Plan& p) { p.steps.pop_back(); }));
   EXPECT_TRUE(refused([](Plan& p) { p.outputs[0].tensor = 2; }));
   EXPECT_TRUE(refused([](Plan& p) { p.tensors[2].dims.resize(40, 1); }));
+  // A second tensor for the memory of an output, of another size.
+  EXPECT_TRUE(refused([](Plan& p) {
+    p.tensors.push_back(p.tensors[4]);
+    p.tensors[5].dims = {1000};
+    p.steps[0].outputs[0] = 5;
+  }));
+  EXPECT_TRUE(refused([](Plan& p) { p.symbols.resize(5000); }));
 }
 
 }  // namespace
