@@ -6,6 +6,7 @@
 
 #include "core/engine/format.h"
 #include "core/runtime/cuda_stream.h"
+#include "core/util/checked.h"
 
 namespace torch_tensorrt::core::runtime {
 namespace {
@@ -25,8 +26,11 @@ Result<std::vector<TensorView>> InputsAt(const engine::Plan& plan,
   for (const engine::Binding& input : plan.inputs) {
     const auto& tensor = plan.tensors[static_cast<size_t>(input.tensor)];
     Dims dims;
+    std::optional<int64_t> numel = 1;
     for (const SymInt& dim : tensor.dims) {
       TRT_ASSIGN_OR_RETURN(const int64_t value, dim.Evaluate(sizes));
+      numel = CheckedMul(*numel, value);
+      if (!numel) return InvalidArgument("input ", input.name, " has no valid size");
       dims.push_back(value);
     }
     views.push_back(MakeView(nullptr, tensor.dtype, dims));
@@ -54,6 +58,14 @@ std::atomic<bool>& GraphsMode() {
   return mode;
 }
 
+Status CheckRank(const engine::Plan& plan, size_t input, const at::Tensor& tensor) {
+  if (tensor.dim() <= kMaxRank) return Status::Ok();
+  const std::string name = input < plan.inputs.size() ? plan.inputs[input].name : "?";
+  return InvalidArgument("[", plan.name, "] input ", input, " '", name, "' has rank ", tensor.dim(),
+                         ", at most ", kMaxRank, " is possible");
+}
+
+// REQUIRES: tensor.dim() <= kMaxRank.
 TensorView ViewOf(const at::Tensor& tensor) {
   TensorView view;
   view.data = tensor.data_ptr();
@@ -200,7 +212,10 @@ std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inpu
   std::vector<at::Tensor> dense;  // keeps copies of non-contiguous inputs alive
   std::vector<TensorView> input_views;
   input_views.reserve(inputs.size());
-  for (const at::Tensor& input : inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const at::Tensor& input = inputs[i];
+    const Status ranked = CheckRank(plan(), i, input);
+    if (!ranked.ok()) ThrowStatus(ranked);
     if (input.is_contiguous() && !input.is_neg() && !input.is_conj() && input.device() == device) {
       input_views.push_back(ViewOf(input));
     } else {

@@ -66,6 +66,8 @@ BAD_INPUTS = {
     "complex": (torch.ones(2, 8, dtype=torch.complex64), ["Complex", "cast"]),
     "device": (torch.ones(2, 8, device="meta"), ["input 0", "meta", "cpu"]),
     "rank": (torch.ones(8), ["tokens", "[8]", ", 8]"]),
+    "rank 17": (torch.ones((1,) * 17), ["tokens", "rank 17", "at most 16"]),
+    "rank 64": (torch.ones((1,) * 64), ["tokens", "rank 64", "at most 16"]),
     "size": (torch.ones(2, 9), ["tokens", "[2, 9]", "dim 1 must be 8", "min_shape"]),
     "sparse": (torch.ones(2, 8).to_sparse(), ["tokens", "sparse", "to_dense"]),
     "number": (3, ["tokens", "int", "tensor"]),
