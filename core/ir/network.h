@@ -13,13 +13,26 @@
 #include <string_view>
 #include <vector>
 
-#include "core/ir/layer_table.h"
+#include "core/layers/infer.h"
+#include "core/layers/layer_table.h"
 #include "core/types/attributes.h"
 #include "core/types/data_type.h"
 #include "core/types/sym_int.h"
 #include "core/util/status.h"
 
 namespace torch_tensorrt::core::ir {
+
+using layers::BroadcastDims;
+using layers::CheckAttributes;
+using layers::InferOutputs;
+using layers::InfoOf;
+using layers::kLayerKindCount;
+using layers::LayerKind;
+using layers::LayerKindInfo;
+using layers::MayEqual;
+using layers::ParseLayerKind;
+using layers::TensorType;
+using layers::ToString;
 
 using TensorId = int32_t;
 using LayerId = int32_t;
@@ -74,11 +87,6 @@ struct Symbol {
   int64_t min = 0;
   int64_t opt = 0;
   int64_t max = INT64_MAX;
-};
-
-struct TensorType {
-  DataType dtype = DataType::kFloat32;
-  SymDims dims;
 };
 
 class Network {
@@ -181,20 +189,5 @@ class Network {
   std::vector<Symbol> symbols_;
   std::map<std::string, int, std::less<>> names_;
 };
-
-// What a layer's outputs are, from its inputs and attributes (the table's dtype and shape rules).
-// InvalidArgument/Unsupported with "[Kind] reason: values". REQUIRES: kind is not kConstant.
-Result<std::vector<TensorType>> InferOutputs(LayerKind kind, const std::vector<TensorType>& inputs,
-                                             const Attributes& attrs);
-// Checks attribute names and types against the table.
-Status CheckAttributes(LayerKind kind, const Attributes& attrs);
-// NumPy/PyTorch broadcasting. Dims that cannot be proven equal are taken as equal when neither is 1
-// (capture guards them).
-Result<SymDims> BroadcastDims(const SymDims& a, const SymDims& b);
-// False when the two are different constants; anything else may be equal at run time.
-bool MayEqual(const SymInt& a, const SymInt& b);
-bool MayEqual(const SymDims& a, const SymDims& b);
-// "f32[2, s0]".
-std::string ToString(const TensorType& type);
 
 }  // namespace torch_tensorrt::core::ir

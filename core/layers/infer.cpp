@@ -1,7 +1,7 @@
 // Helpers that all families of inference share.
-#include "core/ir/infer.h"
+#include "core/layers/infer_args.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 
 Result<size_t> InferArgs::Axis(std::string_view name, size_t i) const {
   const int64_t axis = attrs.Int(name);
@@ -90,4 +90,4 @@ Status CheckProgramInput(const InferArgs& args, const TensorType& operand,
   return Status::Ok();
 }
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

@@ -1,13 +1,14 @@
-// Private to core/ir: one inference function per layer kind. The declarations come from the table,
-// so a kind without a function does not link. Attributes are already checked against the table when
-// a function runs.
+// Private to core/layers: one inference function per layer kind. The declarations come from the
+// table, so a kind without a function does not link. Attributes are already checked against the
+// table when a function runs.
 #pragma once
 
 #include <vector>
 
-#include "core/ir/network.h"
+#include "core/layers/infer.h"
+#include "core/types/tensor_view.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 
 using InferResult = Result<std::vector<TensorType>>;
 
@@ -45,4 +46,4 @@ Result<DataType> InferEpilogue(const InferArgs& args, size_t first_extra, const 
 Status CheckProgramInput(const InferArgs& args, const TensorType& operand,
                          const std::vector<int8_t>& map, const SymDims& domain);
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

@@ -1,7 +1,7 @@
 // Inference of matrix products, attention and rotary embedding.
-#include "core/ir/infer.h"
+#include "core/layers/infer_args.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 
 InferResult InferMatrixMultiply(const InferArgs& args) {
   TRT_RETURN_IF_ERROR(args.RequireSameType(0, 1));
@@ -89,4 +89,4 @@ InferResult InferRotaryEmbedding(const InferArgs& args) {
   return std::vector<TensorType>{args.in(0)};
 }
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

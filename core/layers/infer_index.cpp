@@ -1,9 +1,9 @@
 // Inference of kinds that read or write through index tensors.
 #include <algorithm>
 
-#include "core/ir/infer.h"
+#include "core/layers/infer_args.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 namespace {
 
 // Index tensors `first`.. at positions `dims` of the data (input 0): the shape of data[..., i0, i1,
@@ -34,6 +34,7 @@ Result<SymDims> IndexedDims(const InferArgs& args, size_t first) {
     if (std::find(positions.begin(), positions.end(), d) != positions.end()) continue;
     out.push_back(args.dims(0)[static_cast<size_t>(d)]);
   }
+  if (out.size() > static_cast<size_t>(kMaxRank)) return args.Error("result of rank ", out.size());
   return out;
 }
 
@@ -106,4 +107,4 @@ InferResult InferIndexPut(const InferArgs& args) {
   return std::vector<TensorType>{args.in(0)};
 }
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

@@ -1,9 +1,9 @@
 // Inference of kinds that move data: reshape, transpose, slice, concat, pad ...
 #include <algorithm>
 
-#include "core/ir/infer.h"
+#include "core/layers/infer_args.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 namespace {
 
 Status CheckNotNegative(const InferArgs& args, const SymDims& dims) {
@@ -130,4 +130,4 @@ InferResult InferPad(const InferArgs& args) {
   return std::vector<TensorType>{{args.in(0).dtype, std::move(dims)}};
 }
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

@@ -1,10 +1,10 @@
 // Inference of pointwise kinds, sources and fused programs.
 #include <set>
 
-#include "core/ir/infer.h"
+#include "core/layers/infer_args.h"
 #include "core/loop/program.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 namespace {
 
 enum class Operands { kAny, kNumbers, kFloats, kBits };
@@ -179,4 +179,4 @@ Result<DataType> InferEpilogue(const InferArgs& args, size_t first_extra, const 
   return program.outputs[0].dtype;
 }
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

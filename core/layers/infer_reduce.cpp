@@ -1,7 +1,7 @@
 // Inference of reductions, scans, sorts, softmax and normalisation.
-#include "core/ir/infer.h"
+#include "core/layers/infer_args.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 namespace {
 
 SymDims DropAxes(const SymDims& dims, const std::vector<bool>& reduced, bool keepdim) {
@@ -151,4 +151,4 @@ InferResult InferNormalization(const InferArgs& args) {
   return std::vector<TensorType>{args.in(0)};
 }
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

@@ -1,9 +1,9 @@
 // Inference of convolutions, pools and resizing: kinds with spatial windows.
 #include <algorithm>
 
-#include "core/ir/infer.h"
+#include "core/layers/infer_args.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 namespace {
 
 // Position of spatial dim 0 and of the channels in x.
@@ -193,6 +193,12 @@ InferResult InferResize(const InferArgs& args) {
   if (!scales.empty() && scales.size() != sizes.size()) {
     return args.Error(scales.size(), " scales for ", sizes.size(), " spatial dims");
   }
+  // Positions are divided by them and then become integers.
+  constexpr double kMost = 1 << 24;
+  for (const double scale : scales) {
+    const bool usable = scale == 0 || (scale >= 1 / kMost && scale <= kMost);
+    if (!usable) return args.Error("scale ", scale);
+  }
   SymDims dims = args.dims(0);
   for (size_t d = 0; d < sizes.size(); ++d) {
     SymInt& size = dims[LayoutOf(args).spatial + d];
@@ -204,4 +210,4 @@ InferResult InferResize(const InferArgs& args) {
   return std::vector<TensorType>{{args.in(0).dtype, std::move(dims)}};
 }
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

@@ -1,10 +1,13 @@
-#include "core/ir/layer_table.h"
+#include "core/layers/layer_table.h"
 
+#include <algorithm>
 #include <array>
 
-#include "core/ir/infer.h"
+#include "core/layers/infer_args.h"
+#include "core/types/limits.h"
+#include "core/types/tensor_view.h"
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 namespace {
 
 constexpr std::array<LayerKindInfo, kLayerKindCount> kInfo = {{
@@ -56,6 +59,19 @@ SchemaField NextField(std::string_view* schema) {
   return {field.substr(0, colon), field.substr(colon + 1), optional};
 }
 
+// Sizes of windows, strides and the like, times a dim of a tensor, fit an int64. The values of Fill
+// and Iota are no sizes.
+bool HasUsableSizes(const SchemaField& field, const AttrValue& value) {
+  constexpr int64_t kMostInWindow = int64_t{1} << 24;
+  constexpr int64_t kMostInTensor = kMaxElements;
+  const auto* list = std::get_if<Dims>(&value);
+  if (list == nullptr) return true;
+  if (list->size() > 2 * kMaxRank) return false;
+  const int64_t most = field.type == "ints" ? kMostInWindow : kMostInTensor;
+  return std::all_of(list->begin(), list->end(),
+                     [most](int64_t v) { return v >= -most && v <= most; });
+}
+
 }  // namespace
 
 const LayerKindInfo& InfoOf(LayerKind kind) { return kInfo[static_cast<size_t>(kind)]; }
@@ -103,11 +119,29 @@ InferResult InferOutputs(LayerKind kind, const std::vector<TensorType>& inputs,
   }
   TRT_RETURN_IF_ERROR(CheckAttributes(kind, attrs));
   for (const TensorType& input : inputs) {
-    if (static_cast<int>(input.dims.size()) > 16) {
-      return Unsupported("[", info.name, "] rank ", input.dims.size(), " is above 16");
+    if (static_cast<int>(input.dims.size()) > kMaxRank) {
+      return Unsupported("[", info.name, "] rank ", input.dims.size(), " is above ", kMaxRank);
     }
   }
   return kInfer[static_cast<size_t>(kind)]({kind, inputs, attrs});
 }
 
-}  // namespace torch_tensorrt::core::ir
+Result<Attributes> AttributesOfStep(LayerKind kind, const Attributes& step) {
+  std::string_view schema = InfoOf(kind).attributes;
+  Attributes out;
+  while (!schema.empty()) {
+    const SchemaField field = NextField(&schema);
+    const auto it = step.map().find(field.name);
+    if (it == step.map().end()) continue;
+    if (!HasUsableSizes(field, it->second)) {
+      return InvalidArgument("[", InfoOf(kind).name, "] attribute ", field.name, " is ",
+                             ToString(it->second), ", which no tensor needs");
+    }
+    const auto* resolved = std::get_if<int64_t>(&it->second);
+    const bool symbolic = field.type == "sym" && resolved != nullptr;
+    out.Set(std::string(field.name), symbolic ? AttrValue(SymInt(*resolved)) : it->second);
+  }
+  return out;
+}
+
+}  // namespace torch_tensorrt::core::layers

@@ -114,7 +114,7 @@
 #include <optional>
 #include <string_view>
 
-namespace torch_tensorrt::core::ir {
+namespace torch_tensorrt::core::layers {
 
 enum class LayerKind : uint16_t {
 #define TRT_ENUM(name, min_inputs, max_inputs, outputs, attributes) k##name,
@@ -137,4 +137,4 @@ struct LayerKindInfo {
 const LayerKindInfo& InfoOf(LayerKind kind);
 std::optional<LayerKind> ParseLayerKind(std::string_view name);
 
-}  // namespace torch_tensorrt::core::ir
+}  // namespace torch_tensorrt::core::layers

@@ -3,7 +3,7 @@
 
 #include <pybind11/pybind11.h>
 
-#include "core/ir/layer_table.h"
+#include "core/layers/layer_table.h"
 #include "core/types/attributes.h"
 
 namespace torch_tensorrt::python {

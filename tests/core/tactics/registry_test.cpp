@@ -2,14 +2,13 @@
 
 #include <string>
 
-#include "core/ir/layer_table.h"
+#include "core/ir/network.h"
 #include "core/kernels/kernel.h"
 
 namespace torch_tensorrt::core::tactics {
 namespace {
 
-// core/kernels can't see the layer table, so it repeats its names. A fused group has one kernel on
-// GPUs, which is its reference too.
+// A fused group has one kernel on GPUs, which is its reference too.
 TEST(Registry, EveryLayerKindButConstantHasAReferenceKernel) {
   for (int i = 0; i < ir::kLayerKindCount; ++i) {
     const auto kind = static_cast<ir::LayerKind>(i);
