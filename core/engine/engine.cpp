@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/kernels/check_step.h"
+
 namespace torch_tensorrt::core::engine {
 namespace {
 
@@ -32,12 +34,14 @@ Status Engine::CreateKernels() {
       return Unsupported("[engine] this build has no kernel '", step.kernel, "' for layer '",
                          step.name, "'; rebuild the engine with this version");
     }
-    auto kernel = entry->create(step.attributes);
+    const Status usable = kernels::CheckStepAttributes(*entry, step.attributes);
+    auto kernel = usable.ok() ? entry->create(step.attributes) : usable;
     if (!kernel.ok()) {
       return Status(kernel.status().code(),
                     StrCat("[engine] layer '", step.name, "': ", kernel.status().message()));
     }
     kernels_.push_back(std::move(kernel).value());
+    entries_.push_back(entry);
   }
   return Status::Ok();
 }

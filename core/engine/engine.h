@@ -28,6 +28,8 @@ class Engine {
     return device_constants_.empty() ? plan_.constants[index].data.get() : device_constants_[index];
   }
   const std::vector<std::unique_ptr<const kernels::Kernel>>& kernels() const { return kernels_; }
+  // Of each step's kernel.
+  const std::vector<const kernels::KernelEntry*>& entries() const { return entries_; }
   // For each tensor, the last step that reads its storage (views count for their base); -1 if none.
   const std::vector<int32_t>& last_use() const { return last_use_; }
   // For each tensor, the step that writes it; -1 for inputs and constants; views: their base's.
@@ -44,6 +46,7 @@ class Engine {
   std::shared_ptr<void> device_memory_;        // of all constants
   std::vector<const void*> device_constants_;  // into it
   std::vector<std::unique_ptr<const kernels::Kernel>> kernels_;
+  std::vector<const kernels::KernelEntry*> entries_;
   std::vector<int32_t> last_use_;
   std::vector<int32_t> first_def_;
 };

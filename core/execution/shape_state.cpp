@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/engine/memory_planner.h"
+#include "core/kernels/check_step.h"
+#include "core/types/limits.h"
 #include "core/util/checked.h"
 
 namespace torch_tensorrt::core::execution {
@@ -53,7 +55,7 @@ class Resolver {
     for (const SymInt& dim : tensor.dims) {
       TRT_ASSIGN_OR_RETURN(const int64_t value, dim.Evaluate(Lookup()));
       const auto product = CheckedMul(numel, std::max<int64_t>(value, 1));
-      if (value < 0 || !product || *product > (int64_t{1} << 44)) {
+      if (value < 0 || !product || *product > kMaxElements) {
         return InvalidArgument("[", plan_.name, "] tensor '", tensor.name, "' of dims ",
                                ToString(tensor.dims), " has no valid size for these inputs");
       }
@@ -128,8 +130,9 @@ class Resolver {
       out.inputs = AddOperands(step.inputs, state);
       out.outputs = AddOperands(step.outputs, state);
       TRT_ASSIGN_OR_RETURN(const Attributes attributes, step.attributes.Resolve(Lookup()));
-      auto prepared =
-          engine_.kernels()[s]->Prepare({attributes, out.inputs, out.outputs, engine_.gpu().get()});
+      const kernels::PrepareArgs args{attributes, out.inputs, out.outputs, engine_.gpu().get()};
+      const Status fits = kernels::CheckStep(*engine_.entries()[s], args);
+      auto prepared = fits.ok() ? engine_.kernels()[s]->Prepare(args) : fits;
       if (!prepared.ok()) {
         return Status(prepared.status().code(),
                       StrCat("[", plan_.name, "] layer '", step.name, "' (", step.kernel,

@@ -13,6 +13,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/layers/infer.h"
 #include "core/types/attributes.h"
 #include "core/types/tensor_view.h"
 #include "core/util/status.h"
@@ -70,9 +71,16 @@ class Kernel {
 
 using KernelFactory = Result<std::unique_ptr<const Kernel>> (*)(const Attributes& attributes);
 
+// What input 1 of the layer was, for a kernel that reads those weights in a layout of its own.
+// `packed` is what the step reads in their place.
+using UnpackedType = Result<layers::TensorType> (*)(const Attributes& attributes,
+                                                    const TensorView& packed);
+
 struct KernelEntry {
   std::string_view id;  // permanent: "cpu.gemm", "ref.Softmax"
   KernelFactory create;
+  layers::LayerKind kind;  // the layer that a step of this kernel is: see check_step.h
+  UnpackedType unpacked;   // null: inputs are the layer's
 };
 
 // The entry with this id, or null. Thread-safe.

@@ -46,16 +46,17 @@ Status CheckCounts(std::string_view tag, const PrepareArgs& args, size_t inputs,
 
 std::span<const KernelEntry> CpuKernels() {
   static constexpr std::array kTable = {
-      KernelEntry{"cpu.softmax", &CreateSoftmax},
-      KernelEntry{"cpu.normalization", &CreateNormalization},
-      KernelEntry{"cpu.attention", &CreateAttention},
-      KernelEntry{"cpu.rotary", &CreateRotary},
-      KernelEntry{"cpu.gather", &CreateGather},
-      KernelEntry{"cpu.copy", &CreateCopy},
-      KernelEntry{"cpu.concat", &CreateConcat},
-      KernelEntry{"cpu.pool", &CreatePool},
-      KernelEntry{"cpu.resize", &CreateResize},
-      KernelEntry{"cpu.reduce", &CreateReduce},
+      KernelEntry{"cpu.softmax", &CreateSoftmax, layers::LayerKind::kSoftmax, nullptr},
+      KernelEntry{"cpu.normalization", &CreateNormalization, layers::LayerKind::kNormalization,
+                  nullptr},
+      KernelEntry{"cpu.attention", &CreateAttention, layers::LayerKind::kAttention, nullptr},
+      KernelEntry{"cpu.rotary", &CreateRotary, layers::LayerKind::kRotaryEmbedding, nullptr},
+      KernelEntry{"cpu.gather", &CreateGather, layers::LayerKind::kGather, nullptr},
+      KernelEntry{"cpu.copy", &CreateCopy, layers::LayerKind::kCopy, nullptr},
+      KernelEntry{"cpu.concat", &CreateConcat, layers::LayerKind::kConcat, nullptr},
+      KernelEntry{"cpu.pool", &CreatePool, layers::LayerKind::kPool, nullptr},
+      KernelEntry{"cpu.resize", &CreateResize, layers::LayerKind::kResize, nullptr},
+      KernelEntry{"cpu.reduce", &CreateReduce, layers::LayerKind::kReduce, nullptr},
   };
   return kTable;
 }

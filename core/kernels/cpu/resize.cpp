@@ -48,6 +48,7 @@ Result<Problem> Describe(const PrepareArgs& args) {
   if (!IsDense(x) || !IsDense(args.outputs[0])) {
     return Unsupported("[Resize] a tensor that is not contiguous; copy it first");
   }
+  if (args.outputs[0].numel() == 0) return p;  // no taps: sizes may be large
   for (int d = 0; d < first; ++d) p.batch *= x.dims[Idx(d)];
   if (p.last) p.channels = x.dims[Idx(x.rank - 1)];
   const auto scales = args.attributes.Get("scales", std::vector<double>{});

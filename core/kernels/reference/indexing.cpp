@@ -19,8 +19,11 @@ Result<int64_t> Wrapped(std::string_view tag, int64_t index, int64_t size, int64
 
 template <typename T>
 T Combine(const std::string& reduce, T old, T v) {
-  if (reduce == "sum" || reduce == "mean") return old + v;
-  if (reduce == "prod") return old * v;
+  using Wrapping = std::conditional_t<std::is_same_v<T, int64_t>, uint64_t, double>;
+  const auto a = static_cast<Wrapping>(old);
+  const auto b = static_cast<Wrapping>(v);
+  if (reduce == "sum" || reduce == "mean") return static_cast<T>(a + b);
+  if (reduce == "prod") return static_cast<T>(a * b);
   if constexpr (std::is_same_v<T, double>) {
     if (std::isnan(old) || std::isnan(v)) return std::isnan(old) ? old : v;
   }
@@ -242,7 +245,7 @@ Status RunIndexPut(const RefArgs& args) {
     if (accumulate) {
       const Value old = ReadValue(out.data, out.dtype, to);
       value.f += old.f;
-      value.i += old.i;
+      value.i = static_cast<int64_t>(static_cast<uint64_t>(value.i) + static_cast<uint64_t>(old.i));
     }
     WriteValue(out.data, out.dtype, to, value);
   });

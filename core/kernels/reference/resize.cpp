@@ -103,6 +103,7 @@ Status RunResize(const RefArgs& args) {
   const std::string mode = args.attributes.Str("mode");
   const size_t spatial = args.attributes.Ints("sizes").size();
   TRT_RETURN_IF_ERROR(CheckResize(args, mode, spatial));
+  if (out.numel() == 0) return Status::Ok();
   const auto scales = args.attributes.Get("scales", std::vector<double>{});
   const int shift = args.attributes.Bool("channels_last") ? 1 : 0;
   std::vector<int> dims;

@@ -1,13 +1,16 @@
 #include "core/kernels/cpu/gemm/kernels.h"
 
+#include "core/kernels/check_step.h"
+
 namespace torch_tensorrt::core::kernels {
 namespace {
 
 constexpr KernelEntry kEntries[] = {
-    {"cpu.gemm", CreateGemm},
-    {"cpu.batched_gemm", CreateBatchedGemm},
-    {"cpu.convolution", CreateConvolution},
-    {"cpu.depthwise_convolution", CreateDepthwiseConvolution},
+    {"cpu.gemm", CreateGemm, layers::LayerKind::kMatrixMultiply, &UnpackedMatrix},
+    {"cpu.batched_gemm", CreateBatchedGemm, layers::LayerKind::kMatrixMultiply, nullptr},
+    {"cpu.convolution", CreateConvolution, layers::LayerKind::kConvolution, &UnpackedFilter},
+    {"cpu.depthwise_convolution", CreateDepthwiseConvolution, layers::LayerKind::kConvolution,
+     &UnpackedFilter},
 };
 
 }  // namespace

@@ -46,7 +46,7 @@ Result<std::unique_ptr<const Kernel>> CreateLoop(const Attributes& attributes) {
   return std::unique_ptr<const Kernel>(std::make_unique<const LoopKernel>(std::move(compiled)));
 }
 
-constexpr KernelEntry kEntries[] = {{"cpu.loop", &CreateLoop}};
+constexpr KernelEntry kEntries[] = {{"cpu.loop", &CreateLoop, layers::LayerKind::kFused, nullptr}};
 
 }  // namespace
 

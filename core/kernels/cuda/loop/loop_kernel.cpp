@@ -162,7 +162,7 @@ Result<std::unique_ptr<const Kernel>> CreateLoop(const Attributes& attributes) {
   return std::unique_ptr<const Kernel>(std::make_unique<const LoopKernel>(std::move(program)));
 }
 
-constexpr KernelEntry kEntries[] = {{"cuda.loop", &CreateLoop}};
+constexpr KernelEntry kEntries[] = {{"cuda.loop", &CreateLoop, layers::LayerKind::kFused, nullptr}};
 
 }  // namespace
 

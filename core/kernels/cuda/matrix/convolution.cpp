@@ -91,6 +91,9 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   const TensorView& w = args.inputs[1];
   TRT_ASSIGN_OR_RETURN(const ConvolutionSize size,
                        SizeConvolution("cuda.convolution", params_, x, args.outputs[0]));
+  if (std::max({size.in_h, size.in_w, size.out_h, size.out_w, Channels()}) > INT32_MAX) {
+    return Unsupported("[cuda.convolution] x ", DimsText(x), ", whose dims don't fit 32 bits");
+  }
   const int64_t group_k = params_.kernel_h * params_.kernel_w * (Channels() / params_.groups);
   if (w.rank != 2 || w.dims[0] != params_.out_channels || w.dims[1] < group_k || !w.contiguous()) {
     return InvalidArgument("[cuda.convolution] packed weights ", DimsText(w), " for ",

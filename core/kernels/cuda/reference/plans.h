@@ -8,7 +8,7 @@
 namespace torch_tensorrt::core::kernels::cuda {
 
 // X(kind, least inputs, least outputs): every layer kind but Constant, which is no step.
-// kinds: kernels know nothing of the IR; the tactics tests hold the two lists together.
+// kinds: with the counts of operands; a test of core/tactics finds a kind that is missing.
 #define TRT_CUDA_REFERENCE_KERNELS(X) \
   X(Cast, 1, 1)                       \
   X(Unary, 1, 1)                      \

@@ -15,11 +15,13 @@ Status PlanFused(StepPlan& plan) {
 }
 
 constexpr std::array kTable = {
-#define TRT_ROW(kind, inputs, outputs) \
-  KernelEntry{"cuda.ref." #kind, &CreatePlanned<&Plan##kind, inputs, outputs>},
+#define TRT_ROW(kind, inputs, outputs)                                         \
+  KernelEntry{"cuda.ref." #kind, &CreatePlanned<&Plan##kind, inputs, outputs>, \
+              layers::LayerKind::k##kind, nullptr},
     TRT_CUDA_REFERENCE_KERNELS(TRT_ROW)
 #undef TRT_ROW
-        KernelEntry{"cuda.ref.Fused", &CreatePlanned<&PlanFused, 0, 1>}};
+        KernelEntry{"cuda.ref.Fused", &CreatePlanned<&PlanFused, 0, 1>, layers::LayerKind::kFused,
+                    nullptr}};
 
 }  // namespace
 }  // namespace cuda

@@ -188,10 +188,11 @@ Status PlanPoolNhwc(StepPlan& plan) {
 }
 
 constexpr KernelEntry kEntries[] = {
-    {"cuda.gather", &CreatePlanned<&PlanGatherRows, 2, 1>},
-    {"cuda.reduce", &CreatePlanned<&PlanDenseReduce, 1, 1>},
-    {"cuda.adaptive_pool", &CreatePlanned<&PlanGlobalPool, 1, 1>},
-    {"cuda.pool", &CreatePlanned<&PlanPoolNhwc, 1, 1>},
+    {"cuda.gather", &CreatePlanned<&PlanGatherRows, 2, 1>, layers::LayerKind::kGather, nullptr},
+    {"cuda.reduce", &CreatePlanned<&PlanDenseReduce, 1, 1>, layers::LayerKind::kReduce, nullptr},
+    {"cuda.adaptive_pool", &CreatePlanned<&PlanGlobalPool, 1, 1>, layers::LayerKind::kAdaptivePool,
+     nullptr},
+    {"cuda.pool", &CreatePlanned<&PlanPoolNhwc, 1, 1>, layers::LayerKind::kPool, nullptr},
 };
 
 }  // namespace
