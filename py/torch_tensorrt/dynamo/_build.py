@@ -137,7 +137,7 @@ def log_summary(result: BuildResult, settings: CompilationSettings) -> None:
         result.seconds,
         _device_text(settings),
     )
-    if not done:
+    if not done and result.partition.total_ops:
         logger.warning(
             "no engine was built: %d of %d operators can run in one, and min_block_size is "
             "%d; the graph runs in "

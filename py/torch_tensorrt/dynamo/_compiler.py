@@ -96,7 +96,7 @@ def convert_exported_program_to_serialized_trt_engine(
     require_target(settings)
     args, keywords = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
     _require_program(exported_program)
-    gm = lower_exported_program(exported_program, settings)
+    gm = lower_exported_program(exported_program, settings, one_engine=True)
     ranges = declared_ranges(gm, [args, keywords])
     settings = place(gm, settings)
     result = partition(gm, settings)

@@ -26,6 +26,7 @@ from torch_tensorrt.dynamo.lowering._decompositions import (
     DecompositionTable,
 )
 from torch_tensorrt.dynamo.lowering._direct_rewrites import DIRECT_REWRITES
+from torch_tensorrt.dynamo.lowering._own_outputs import mark_fresh_constant
 
 
 class NotHandled(Exception):
@@ -227,6 +228,7 @@ class _Decomposer:
         self._gm.register_buffer(name, getattr(traced, str(inner.target)), persistent=False)
         made = self._gm.graph.get_attr(name)
         made.meta.update(inner.meta)
+        mark_fresh_constant(made)
         return made
 
     def _replace(self, node: fx.Node, result: Any) -> None:

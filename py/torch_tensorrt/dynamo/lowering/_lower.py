@@ -16,19 +16,35 @@ from torch_tensorrt.dynamo.lowering._decompositions import (
     get_decompositions,
     kept_ops,
 )
+from torch_tensorrt.dynamo.lowering._own_outputs import (
+    copy_fresh_constants,
+    separate_output_views,
+)
 from torch_tensorrt.dynamo.lowering._unlift import unlift
 from torch_tensorrt.dynamo.lowering.passes import POST_LOWERING_PASSES
 
 logger = logging.getLogger("torch_tensorrt")
 
 
-def post_lowering(gm: fx.GraphModule, settings: CompilationSettings) -> fx.GraphModule:
-    """Run the post-lowering passes on ``gm``, in place."""
-    return POST_LOWERING_PASSES.run(gm, settings)
+def post_lowering(
+    gm: fx.GraphModule, settings: CompilationSettings, *, one_engine: bool = False
+) -> fx.GraphModule:
+    """Run the post-lowering passes on ``gm``, in place.
+
+    Args:
+        one_engine: Everything goes into one engine, outputs that are views too.
+    """
+    if not one_engine:
+        separate_output_views(gm)
+    gm = POST_LOWERING_PASSES.run(gm, settings)
+    if not one_engine:
+        copy_fresh_constants(gm)
+    gm.recompile()
+    return gm
 
 
 def lower_exported_program(
-    program: ExportedProgram, settings: CompilationSettings
+    program: ExportedProgram, settings: CompilationSettings, *, one_engine: bool = False
 ) -> fx.GraphModule:
     """The decomposed graph of ``program`` with parameters as attributes, after all passes.
 
@@ -37,7 +53,7 @@ def lower_exported_program(
     table = get_decompositions(
         settings.enable_experimental_decompositions, settings.decompose_attention
     )
-    return post_lowering(_decomposed(program, table), settings)
+    return post_lowering(_decomposed(program, table), settings, one_engine=one_engine)
 
 
 def _decomposed(program: ExportedProgram, table: DecompositionTable) -> fx.GraphModule:

@@ -14,6 +14,7 @@ from torch_tensorrt._exceptions import UnsupportedNode
 from torch_tensorrt.dynamo._placement import stays_behind
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import SYMBOLIC
+from torch_tensorrt.dynamo.lowering._own_outputs import runs_after_engines
 
 #: None when the node can be converted, else the reason why not.
 SupportCheck = Callable[[fx.Node, CompilationSettings], str | None]
@@ -26,7 +27,8 @@ class NodeSupport:
     Attributes:
         supported: Nodes that can run in an engine.
         refused: Node to reason, for the others.
-        neutral: Nodes that compute sizes or hold constants; they belong wherever they are needed.
+        neutral: Nodes that compute sizes, hold constants or make outputs of what engines give; they
+            belong wherever they are needed.
     """
 
     supported: set[fx.Node] = field(default_factory=set)
@@ -50,7 +52,11 @@ def classify(
     verdict = NodeSupport()
     names = {str(op) for op in settings.torch_executed_ops}
     for node in gm.graph.nodes:
-        if node.op in ("placeholder", "output", "get_attr") or _is_size(node, verdict):
+        if (
+            node.op in ("placeholder", "output", "get_attr")
+            or runs_after_engines(node)
+            or _is_size(node, verdict)
+        ):
             verdict.neutral.add(node)
             continue
         source = node.args[0] if node.target is operator.getitem else None

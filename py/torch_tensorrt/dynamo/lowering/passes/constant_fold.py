@@ -10,6 +10,7 @@ from torch import fx
 
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import free_symbols
+from torch_tensorrt.dynamo.lowering._own_outputs import mark_fresh_constant, runs_after_engines
 
 #: Largest result that is stored. Anything larger is cheaper to compute than to keep.
 MAX_ELEMENTS = 1 << 16
@@ -67,6 +68,8 @@ def constant_fold(gm: fx.GraphModule, settings: CompilationSettings) -> fx.Graph
 def _can_fold(node: fx.Node, known: dict[fx.Node, Any], settings: CompilationSettings) -> bool:
     if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
         return False
+    if runs_after_engines(node):
+        return False
     value = node.meta.get("val")
     if not isinstance(value, torch.Tensor) or free_symbols(value) or value.numel() > MAX_ELEMENTS:
         return False
@@ -91,6 +94,7 @@ def _store(gm: fx.GraphModule, folded: dict[fx.Node, torch.Tensor]) -> None:
         with gm.graph.inserting_before(node):
             constant = gm.graph.get_attr(name)
         constant.meta.update(node.meta)
+        mark_fresh_constant(constant)
         node.replace_all_uses_with(constant)
 
 
