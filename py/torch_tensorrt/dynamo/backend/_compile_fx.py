@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -12,7 +12,12 @@ from torch import fx
 from torch_tensorrt.dynamo._build import compile_module
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo.backend._static_inputs import StaticInputs
-from torch_tensorrt.dynamo.lowering import get_decompositions, kept_composite_ops, post_lowering
+from torch_tensorrt.dynamo.lowering import (
+    get_decompositions,
+    kept_composite_ops,
+    post_lowering,
+    replaced_composite_ops,
+)
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -48,10 +53,13 @@ def trace_and_compile(
         return captured[-1]
 
     compiler: Any = inner
-    kept = kept_composite_ops(table)
-    with torch.no_grad(), _kept_whole(kept):
+    rules = _composite_rules(table)
+    with torch.no_grad(), _with_rules(rules):
         compiled: Callable[..., Any] = aot_module_simplified(
-            gm, list(example_inputs), fw_compiler=compiler, decompositions=_plain_table(table, kept)
+            gm,
+            list(example_inputs),
+            fw_compiler=compiler,
+            decompositions=_plain_table(table, rules),
         )
     # Outside of tracing: engines are built from real tensors.
     for graph in captured:
@@ -59,19 +67,26 @@ def trace_and_compile(
     return compiled
 
 
-def _plain_table(table: Any, kept: Sequence[Any]) -> dict[Any, Callable[..., Any]]:
+def _plain_table(table: Any, handled: Iterable[Any]) -> dict[Any, Callable[..., Any]]:
     plain = dict(table.items())
-    for op in kept:
+    for op in handled:
         plain.pop(op, None)
     return plain
 
 
-def _kept_whole(ops: Sequence[Any]) -> Any:
-    """While active, tracing records these composite operators instead of their parts."""
+def _composite_rules(table: Any) -> dict[Any, Callable[..., Any]]:
+    """What tracing does with composite operators that it should not take apart as always."""
     from torch._export.utils import _special_op_to_preserve_cia
+
+    kept = dict.fromkeys(kept_composite_ops(table), _special_op_to_preserve_cia)
+    return {**kept, **replaced_composite_ops(table)}
+
+
+def _with_rules(rules: dict[Any, Callable[..., Any]]) -> Any:
+    """While active, tracing follows the rules for composite operators."""
     from torch.export.exported_program import _override_composite_implicit_decomp
 
-    return _override_composite_implicit_decomp(dict.fromkeys(ops, _special_op_to_preserve_cia))
+    return _override_composite_implicit_decomp(rules)
 
 
 class FrozenGraph:

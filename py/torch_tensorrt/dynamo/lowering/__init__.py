@@ -10,6 +10,7 @@ from torch_tensorrt.dynamo.lowering._decompositions import (
     get_decompositions,
     kept_composite_ops,
     register_torch_trt_decomposition,
+    replaced_composite_ops,
 )
 from torch_tensorrt.dynamo.lowering._lower import (
     lower_exported_program,
@@ -32,6 +33,7 @@ __all__ = [
     "post_lowering",
     "register_constant_fold_exclusion_rule",
     "register_torch_trt_decomposition",
+    "replaced_composite_ops",
     "unlift",
     "unregister_constant_fold_exclusion_rule",
 ]

@@ -24,6 +24,7 @@ from torch.utils import _pytree as pytree
 from torch_tensorrt.dynamo.lowering._decompositions import (
     TORCH_TRT_DECOMPOSITIONS,
     DecompositionTable,
+    replaced_composite_ops,
 )
 from torch_tensorrt.dynamo.lowering._direct_rewrites import DIRECT_REWRITES
 from torch_tensorrt.dynamo.lowering._own_outputs import mark_fresh_constant
@@ -185,11 +186,13 @@ class _Decomposer:
     def _trace(self, op: Any, values: list[Any], dynamic: list[bool], spec: Any) -> fx.GraphModule:
         from torch.fx.experimental.proxy_tensor import make_fx
 
+        run = replaced_composite_ops(self._table).get(op, op)
+
         def call(*given: Any) -> Any:
             supply = iter(given)
             leaves = [next(supply) if d else v for d, v in zip(dynamic, values, strict=True)]
             args, kwargs = pytree.tree_unflatten(leaves, spec)
-            return op(*args, **kwargs)
+            return run(*args, **kwargs)
 
         given = [v for v, d in zip(values, dynamic, strict=True) if d]
         with self._mode:

@@ -152,6 +152,19 @@ def kept_composite_ops(table: DecompositionTable) -> list[OpOverload]:
     return [op for op in kept_ops(table) if op._can_decompose()]
 
 
+def replaced_composite_ops(table: DecompositionTable) -> dict[Any, Callable[..., Any]]:
+    """The decompositions of this package and of users for CompositeImplicitAutograd operators,
+    which tracing must be told of: it takes such operators apart before it looks into a table."""
+    has_kernel = torch._C._dispatch_has_kernel_for_dispatch_key
+    return {
+        op: function
+        for op, function in table.items()
+        if op in TORCH_TRT_DECOMPOSITIONS
+        and isinstance(op, OpOverload)
+        and has_kernel(op.name(), "CompositeImplicitAutograd")
+    }
+
+
 def _attention_decompositions() -> DecompositionTable:
     from torch._export.utils import _get_decomp_for_cia
 
@@ -179,3 +192,60 @@ def _roll_axis(x: torch.Tensor, shift: int, dim: int) -> torch.Tensor:
     head = torch.ops.aten.slice.Tensor(x, dim, start, size)
     tail = torch.ops.aten.slice.Tensor(x, dim, 0, start)
     return torch.cat([head, tail], dim)
+
+
+@register_torch_trt_decomposition(aten.instance_norm.default)
+def _instance_norm(
+    x: torch.Tensor,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    mean: torch.Tensor | None,
+    variance: torch.Tensor | None,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+) -> Any:
+    """Statistics of each [n, c]: a group norm with a group a channel; fixed ones: a batch norm."""
+    channels = x.shape[1]
+    if not use_input_stats:
+        return aten.batch_norm.default(
+            x, weight, bias, mean, variance, False, momentum, eps, cudnn_enabled
+        )
+    if mean is None and isinstance(channels, int):
+        return aten.group_norm.default(x, channels, weight, bias, eps, cudnn_enabled)
+    composite = torch._C.DispatchKey.CompositeImplicitAutograd
+    return aten.instance_norm.default._op_dk(
+        composite,
+        *(x, weight, bias, mean, variance, use_input_stats, momentum, eps, cudnn_enabled),
+    )
+
+
+@register_torch_trt_decomposition(aten._native_batch_norm_legit.no_stats)
+def _batch_statistics_norm(
+    x: torch.Tensor,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    """Batch norm by the batch's own statistics; computed in f32 for half types."""
+    whole = torch._decomp.decomposition_table[aten._native_batch_norm_legit.no_stats]
+    return whole(x, weight, bias, training, momentum, eps)
+
+
+@register_torch_trt_decomposition(aten.native_batch_norm.default)
+def _native_batch_norm(
+    x: torch.Tensor,
+    weight: torch.Tensor | None,
+    bias: torch.Tensor | None,
+    mean: torch.Tensor | None,
+    variance: torch.Tensor | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+) -> Any:
+    if not training or mean is not None or variance is not None:
+        return NotImplemented
+    return _batch_statistics_norm(x, weight, bias, training, momentum, eps)
