@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,13 @@ from torch_tensorrt.dynamo.partitioning import (
     partition,
     write_report,
 )
+from torch_tensorrt.dynamo.partitioning._support import SupportCheck, converter_support
+from torch_tensorrt.dynamo.partitioning._units import counts_as_op
 
 logger = logging.getLogger("torch_tensorrt")
+
+#: Nodes that are left out of engines one after the other because their conversion fails.
+MAX_LEFT_OUT = 8
 
 Ranges = dict[str, tuple[int, int, int]]
 #: ``(module, settings, name=, input_ranges=) -> module`` that runs the subgraph in an engine.
@@ -66,20 +71,45 @@ def compile_module(
     """
     start = time.perf_counter()
     settings = place(gm, settings)
-    result = partition(gm, settings)
-    if settings.dryrun:
-        write_report(build_report(result, settings), settings.dryrun)
-        return BuildResult(gm, result, (), time.perf_counter() - start)
-    if logger.isEnabledFor(logging.DEBUG):
-        logger.debug("%s", build_report(result, settings))
-    failed = tuple(
-        engine.name
-        for engine in result.graph.engines
-        if not _build_engine(result.graph.module, engine, settings, declared, convert)
-    )
-    built = BuildResult(result.graph.module, result, failed, time.perf_counter() - start)
-    log_summary(built, settings)
-    return built
+    unconvertible: dict[str, str] = {}
+    while True:
+        result = partition(gm, settings, _without(unconvertible))
+        if settings.dryrun:
+            write_report(build_report(result, settings), settings.dryrun)
+            return BuildResult(gm, result, (), time.perf_counter() - start)
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s", build_report(result, settings))
+        try:
+            failed = tuple(
+                engine.name
+                for engine in result.graph.engines
+                if not _build_engine(
+                    *(result.graph.module, engine, settings, declared, convert),
+                    may_retry=len(unconvertible) < MAX_LEFT_OUT,
+                )
+            )
+        except _Unconvertible as node:
+            unconvertible[node.name] = node.reason
+            continue
+        built = BuildResult(result.graph.module, result, failed, time.perf_counter() - start)
+        log_summary(built, settings)
+        return built
+
+
+class _Unconvertible(Exception):
+    """A node that its own check accepted and its converter did not."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name)
+        self.name = name
+        self.reason = reason
+
+
+def _without(unconvertible: Mapping[str, str]) -> SupportCheck | None:
+    """The converters' own check, and no to the named nodes."""
+    if not unconvertible:
+        return None
+    return lambda node, settings: unconvertible.get(node.name) or converter_support(node, settings)
 
 
 def _build_engine(
@@ -88,8 +118,13 @@ def _build_engine(
     settings: CompilationSettings,
     declared: Ranges | None,
     convert: Converter | None,
+    may_retry: bool,
 ) -> bool:
-    """Replace the subgraph by its engine; False when it stays in PyTorch."""
+    """Replace the subgraph by its engine; False when it stays in PyTorch.
+
+    Raises:
+        _Unconvertible: it stays in PyTorch because of one node, and ``may_retry``.
+    """
     build: Converter | None = convert
     if build is None:
         from torch_tensorrt.dynamo.conversion import convert_module
@@ -104,6 +139,10 @@ def _build_engine(
         kind = (
             "" if isinstance(error, (ConversionError, TorchTensorRTError)) else type(error).__name__
         )
+        names = {node.name for node in engine.unit.nodes if counts_as_op(node)}
+        if may_retry and isinstance(error, ConversionError) and error.node in names:
+            logger.warning("an operator is left in PyTorch: %s", error)
+            raise _Unconvertible(error.node, f"conversion failed: {error.reason}") from error
         logger.warning(
             "the engine %s could not be built and its %d operators run in PyTorch: %s %s",
             engine.name,

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 from torch_tensorrt import Input
-from torch_tensorrt._exceptions import UnsupportedOperatorException
+from torch_tensorrt._exceptions import ConversionError, UnsupportedOperatorException
 from torch_tensorrt.dynamo import CompilationSettings, lowering, partitioning, trace
-from torch_tensorrt.dynamo._build import input_ranges
+from torch_tensorrt.dynamo._build import MAX_LEFT_OUT, compile_module, input_ranges
 from torch_tensorrt.dynamo.partitioning._report import recommend
 from torch_tensorrt.dynamo.partitioning._support import op_names
 
@@ -311,3 +311,49 @@ def test_support_counts():
     gm = lowered(Two(), torch.randn(4, 5))
     counts = partitioning.get_graph_converter_support(gm, settings(), refuse("sort"))
     assert counts == (5, 6)
+
+
+def converting_all_but(*names):
+    """A builder of engines, in PyTorch, that fails at operators the support check let through."""
+
+    def convert(module, settings, *, name, input_ranges):
+        for node in module.graph.nodes:
+            if node.op == "call_function" and op_names(node.target) & set(names):
+                raise ConversionError(node.name, str(node.target), reason="a surprise")
+        return partitioning._split.in_torch(module)
+
+    return convert
+
+
+def test_a_node_whose_conversion_fails_is_left_out_of_the_engines():
+    x = torch.randn(4, 5)
+    gm = lowered(Two(), x)
+    result = compile_module(gm, settings(), convert=converting_all_but("relu"))
+    assert result.failed == ()
+    assert len(result.partition.graph.engines) == 2
+    [left] = result.partition.left_in_torch
+    assert left.op == "aten.relu.default"
+    assert left.reason == "conversion failed: a surprise"
+    assert torch.equal(result.module(x), Two()(x))
+
+
+def test_conversion_gives_up_after_some_failing_nodes():
+    class Many(nn.Module):
+        def forward(self, x):
+            for _ in range(MAX_LEFT_OUT + 2):
+                x = (x + 1).relu()
+            return x
+
+    x = torch.randn(4, 5)
+    result = compile_module(lowered(Many(), x), settings(), convert=converting_all_but("relu"))
+    assert len(result.partition.left_in_torch) == MAX_LEFT_OUT
+    assert len(result.failed) == 1
+    assert torch.equal(result.module(x), Many()(x))
+
+
+def test_a_failing_conversion_is_an_error_when_everything_must_be_converted():
+    gm = lowered(Two(), torch.randn(4, 5))
+    with pytest.raises(ConversionError, match="a surprise"):
+        compile_module(
+            gm, settings(require_full_compilation=True), convert=converting_all_but("relu")
+        )
