@@ -238,3 +238,22 @@ def test_roll(shift, dims):
         gm = lowering.lower_exported_program(program, SETTINGS)
         assert torch.equal(gm(x), torch.roll(x, shift, dims))
         assert "aten.roll.default" not in ops(gm)
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        {"min": float("nan")},
+        {"max": float("nan")},
+        {"min": float("nan"), "max": 1.0},
+        {"min": 0.0, "max": float("nan")},
+    ],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.int64])
+def test_a_clamp_by_nan_gives_nan(bounds, dtype):
+    x = torch.arange(12).reshape(3, 4).to(dtype)
+    torch._dynamo.reset()
+    function = torch.compile(lambda x: x.clamp(**bounds), backend="tensorrt")
+    result = function(x)
+    assert result.dtype == x.clamp(**bounds).dtype
+    assert result.isnan().all()

@@ -9,6 +9,7 @@ from torch_tensorrt.dynamo.lowering.passes.remove_detach import remove_detach
 from torch_tensorrt.dynamo.lowering.passes.replace_max_pool_with_indices import (
     replace_max_pool_with_indices,
 )
+from torch_tensorrt.dynamo.lowering.passes.replace_nan_bounds import replace_nan_bounds
 from torch_tensorrt.dynamo.lowering.passes.simplify_slices import simplify_slices
 
 POST_LOWERING_PASSES = PassList(
@@ -19,6 +20,7 @@ POST_LOWERING_PASSES = PassList(
         hoist_symbols,
         constant_fold,
         replace_max_pool_with_indices,
+        replace_nan_bounds,
         simplify_slices,
         remove_dead_nodes,
     ],
