@@ -11,6 +11,55 @@ std::string DimsText(const TensorView& view) {
   return ToString(dims);
 }
 
+std::string BindingText(const engine::Plan& plan, size_t input) {
+  return StrCat("[", plan.name, "] input '", plan.inputs[input].name, "'");
+}
+
+const SymDims& DeclaredDims(const engine::Plan& plan, size_t input) {
+  return plan.tensors[static_cast<size_t>(plan.inputs[input].tensor)].dims;
+}
+
+// Range of a dim over the declared ranges of its symbols: "16", "1 to 33".
+std::string RangeText(const engine::Plan& plan, const SymInt& dim) {
+  SymbolRanges ranges;
+  for (const engine::PlanSymbol& symbol : plan.symbols) {
+    ranges[symbol.name] = {symbol.min, symbol.max};
+  }
+  const SymRange range = dim.Bounds(ranges);
+  if (range.min == range.max) return StrCat(range.min);
+  return StrCat(range.min, " to ", range.max);
+}
+
+// The declared shape in numbers: "[1 to 33, 16]".
+std::string DeclaredText(const engine::Plan& plan, size_t input) {
+  std::string text;
+  for (const SymInt& dim : DeclaredDims(plan, input)) {
+    text += (text.empty() ? "[" : ", ") + RangeText(plan, dim);
+  }
+  return text.empty() ? "[]" : text + "]";
+}
+
+// The first input axis that is `symbol` alone, else the first whose size depends on it.
+// REQUIRES: there is one, as for every symbol that got a value.
+struct Axis {
+  size_t input = 0;
+  size_t axis = 0;
+};
+Axis AxisOf(const engine::Plan& plan, const std::string& symbol) {
+  std::optional<Axis> found;
+  for (size_t i = 0; i < plan.inputs.size(); ++i) {
+    const SymDims& dims = DeclaredDims(plan, i);
+    for (size_t d = 0; d < dims.size(); ++d) {
+      std::set<std::string> names;
+      dims[d].CollectSymbols(&names);
+      if (names.count(symbol) == 0) continue;
+      if (dims[d] == SymInt::Symbol(symbol)) return Axis{i, d};
+      if (!found.has_value()) found = Axis{i, d};
+    }
+  }
+  return found.value_or(Axis{});
+}
+
 class Binder {
  public:
   explicit Binder(const engine::Plan& plan) : plan_(plan), values_(plan.symbols.size()) {}
@@ -72,30 +121,56 @@ Status CheckTypes(const engine::Plan& plan, std::span<const TensorView> inputs) 
   for (size_t i = 0; i < inputs.size(); ++i) {
     const auto& tensor = plan.tensors[static_cast<size_t>(plan.inputs[i].tensor)];
     if (inputs[i].dtype != tensor.dtype) {
-      return InvalidArgument("[", plan.name, "] input '", plan.inputs[i].name, "' must be ",
-                             DataTypeName(tensor.dtype), ", got ", DataTypeName(inputs[i].dtype),
-                             " of shape ", DimsText(inputs[i]), "; cast it before the call");
+      return InvalidArgument(BindingText(plan, i), " must be ", DataTypeName(tensor.dtype),
+                             ", got ", DataTypeName(inputs[i].dtype), " of shape ",
+                             DimsText(inputs[i]), "; cast it before the call");
     }
     if (inputs[i].rank != static_cast<int>(tensor.dims.size())) {
-      return InvalidArgument("[", plan.name, "] input '", plan.inputs[i].name, "' must have shape ",
-                             ToString(tensor.dims), ", got ", DimsText(inputs[i]));
+      return InvalidArgument(BindingText(plan, i), " must have ", tensor.dims.size(),
+                             tensor.dims.size() == 1 ? " axis" : " axes", " of sizes ",
+                             DeclaredText(plan, i), ", got shape ", DimsText(inputs[i]));
     }
   }
   return Status::Ok();
 }
 
+// The error of a symbol outside its declared range, in terms of the input it was read from.
+Status RangeError(const engine::Plan& plan, std::span<const TensorView> inputs,
+                  const engine::PlanSymbol& symbol, int64_t value) {
+  const Axis at = AxisOf(plan, symbol.name);
+  const SymInt& dim = DeclaredDims(plan, at.input)[at.axis];
+  const bool alone = dim == SymInt::Symbol(symbol.name);
+  return OutOfRange(
+      BindingText(plan, at.input), " has size ", inputs[at.input].dims[at.axis], " on axis ",
+      at.axis, alone ? "" : StrCat(", so that ", symbol.name, " of ", dim, " is ", value),
+      ", outside the range [", symbol.min, ", ", symbol.max, "] it was compiled for (shape ",
+      DimsText(inputs[at.input]), ", compiled for ", DeclaredText(plan, at.input),
+      "); compile again with a wider min_shape/max_shape");
+}
+
 Status CheckDims(const engine::Plan& plan, std::span<const TensorView> inputs,
                  const SymbolLookup& lookup) {
   for (size_t i = 0; i < inputs.size(); ++i) {
-    const auto& tensor = plan.tensors[static_cast<size_t>(plan.inputs[i].tensor)];
-    for (size_t d = 0; d < tensor.dims.size(); ++d) {
-      TRT_ASSIGN_OR_RETURN(const int64_t expected, tensor.dims[d].Evaluate(lookup));
+    const SymDims& dims = DeclaredDims(plan, i);
+    for (size_t d = 0; d < dims.size(); ++d) {
+      TRT_ASSIGN_OR_RETURN(const int64_t expected, dims[d].Evaluate(lookup));
       if (expected == inputs[i].dims[d]) continue;
-      return InvalidArgument("[", plan.name, "] input '", plan.inputs[i].name, "' has shape ",
-                             DimsText(inputs[i]), " but dim ", d, " must be ", tensor.dims[d],
-                             tensor.dims[d].is_constant() ? "" : StrCat(" = ", expected),
-                             "; declare the dim dynamic with Input(min_shape=, opt_shape=, "
-                             "max_shape=) or pass the declared size");
+      if (dims[d].is_constant()) {
+        return InvalidArgument(BindingText(plan, i), " has shape ", DimsText(inputs[i]),
+                               " but axis ", d, " must be ", expected,
+                               "; declare the axis dynamic with Input(min_shape=, opt_shape=, "
+                               "max_shape=) or pass the declared size");
+      }
+      std::set<std::string> names;
+      dims[d].CollectSymbols(&names);
+      const Axis same = AxisOf(plan, *names.begin());
+      const bool plain = dims[d] == DeclaredDims(plan, same.input)[same.axis];
+      return InvalidArgument(BindingText(plan, i), " has shape ", DimsText(inputs[i]), " but axis ",
+                             d, " must be ", expected,
+                             plain ? StrCat(", the size of axis ", same.axis, " of '",
+                                            plan.inputs[same.input].name, "'")
+                                   : StrCat(" = ", dims[d]),
+                             "; pass inputs whose sizes agree as those did that were compiled for");
     }
   }
   return Status::Ok();
@@ -125,9 +200,7 @@ Result<std::vector<int64_t>> BindSymbols(const engine::Plan& plan,
       return InvalidArgument("[", plan.name, "] no input dim determines symbol ", symbol.name);
     }
     if (*value < symbol.min || *value > symbol.max) {
-      return OutOfRange("[", plan.name, "] dim ", symbol.name, " = ", *value,
-                        " is outside the range [", symbol.min, ", ", symbol.max,
-                        "] declared at build time; rebuild with a wider min_shape/max_shape");
+      return RangeError(plan, inputs, symbol, *value);
     }
     values.push_back(*value);
   }

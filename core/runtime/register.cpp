@@ -14,16 +14,21 @@ std::vector<at::Tensor> ExecuteEngine(std::vector<at::Tensor> inputs, const Engi
   return engine->Execute(inputs);
 }
 
-// Engines have no backward: a call that would need one must say so instead of returning detached
-// tensors.
+// Engines have no derivatives: a call that would need one must say so instead of returning detached
+// tensors, or failing on a tensor without memory.
 std::vector<at::Tensor> ExecuteEngineAutograd(std::vector<at::Tensor> inputs,
                                               const EnginePtr& engine) {
-  if (c10::GradMode::is_enabled()) {
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      TORCH_CHECK(!inputs[i].requires_grad(), "[", engine->plan().name, "] input ", i,
-                  " requires grad, but engines are for inference and have no backward; call under "
-                  "torch.no_grad() or pass a detached tensor");
-    }
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    TORCH_CHECK_NOT_IMPLEMENTED(
+        !inputs[i]._fw_grad(/*level=*/0).defined(), "[", engine->plan().name, "] input ", i,
+        " carries a tangent, but engines are for inference and have no forward derivative; "
+        "transform the model and compile that: torch.compile(function, backend=\"tensorrt\") takes "
+        "functions that call torch.func.jvp");
+    TORCH_CHECK_NOT_IMPLEMENTED(
+        !c10::GradMode::is_enabled() || !inputs[i].requires_grad(), "[", engine->plan().name,
+        "] input ", i,
+        " requires grad, but engines are for inference and have no backward; call under "
+        "torch.no_grad() or pass a detached tensor");
   }
   return engine->Execute(inputs);
 }

@@ -79,6 +79,13 @@ class EngineBuildError(TorchTensorRTError):
     """The engine of one subgraph could not be built."""
 
 
+class CaptureError(TorchTensorRTError):
+    """A module cannot be captured with the inputs that were given.
+
+    The error of PyTorch, or of the module's own code, is its ``__cause__``.
+    """
+
+
 class InputMismatchError(TorchTensorRTError, ValueError):
     """An input's dtype, device, rank or count is not what the engine was built for."""
 
@@ -95,5 +102,13 @@ class InvalidOptionError(TypeError, ValueError):
     """An unknown compilation option, or a value that the option does not take."""
 
 
+class UnsupportedTransformError(TorchTensorRTError, NotImplementedError):
+    """A derivative or a batching rule of an engine is needed: engines have none."""
+
+
 class SaveError(TorchTensorRTError, ValueError):
     """The object or the format given to ``save`` cannot be written."""
+
+
+class LoadError(TorchTensorRTError, ValueError):
+    """A file given to ``load`` is damaged, is no exported program, or needs what is not there."""

@@ -14,7 +14,10 @@ from typing import Any
 
 import torch
 
-_DTYPES = {
+from torch_tensorrt._exceptions import UnsupportedTransformError
+
+#: Element types by their names in plans.
+DTYPES = {
     "f32": torch.float32,
     "f16": torch.float16,
     "bf16": torch.bfloat16,
@@ -97,11 +100,17 @@ def fake_execute_engine(input_tensors: Sequence[torch.Tensor], engine: Any) -> l
             f"[{spec['name']}] takes {len(spec['inputs'])} inputs, got {len(input_tensors)}"
         )
     for declared, tensor in zip(spec["inputs"], input_tensors, strict=True):
-        if tensor.dtype != _DTYPES[declared["dtype"]] or tensor.dim() != len(declared["dims"]):
+        if tensor.dtype != DTYPES[declared["dtype"]] or tensor.dim() != len(declared["dims"]):
             raise ValueError(
                 f"[{spec['name']}] input '{declared['name']}' must be {declared['dtype']} of shape "
                 f"{declared['dims']}, got {tensor.dtype} of shape {list(tensor.shape)}"
             )
+        for axis, (text, size) in enumerate(zip(declared["dims"], tensor.shape, strict=True)):
+            if text.isdigit() and isinstance(size, int) and int(text) != size:
+                raise ValueError(
+                    f"[{spec['name']}] input '{declared['name']}' has shape {list(tensor.shape)} "
+                    f"but axis {axis} must be {text}"
+                )
     values = bind_symbols(spec["inputs"], [t.shape for t in input_tensors])
     kind = spec.get("target", "cpu")
     device = next((t.device for t in input_tensors if t.dim() > 0 or kind == "cpu"), None)
@@ -110,7 +119,7 @@ def fake_execute_engine(input_tensors: Sequence[torch.Tensor], engine: Any) -> l
     return [
         torch.empty(
             [evaluate(text, values) for text in output["dims"]],
-            dtype=_DTYPES[output["dtype"]],
+            dtype=DTYPES[output["dtype"]],
             device=device or torch.device(kind),
         )
         for output in spec["outputs"]
@@ -183,6 +192,18 @@ def _needs_the_engine(method: str) -> RuntimeError:
 
 
 def register() -> None:
-    """Registers the fake class and the op's meta kernel. Called once, after loading the library."""
+    """Registers the fake class, the op's meta kernel and its refusal of ``vmap``.
+
+    Called once, after loading the library.
+    """
     torch._library.fake_class_registry.register_fake_class("tensorrt::Engine")(FakeEngine)
     torch.library.register_fake("tensorrt::execute_engine")(fake_execute_engine)
+    torch.library.register_vmap("tensorrt::execute_engine", _refuse_vmap)
+
+
+def _refuse_vmap(info: Any, in_dims: Any, input_tensors: Any, engine: Any) -> Any:
+    raise UnsupportedTransformError(
+        f"[{engine.name()}] engines have no batching rule for torch.vmap. Transform the model and "
+        'compile that: torch.compile(torch.vmap(model), backend="tensorrt"); or declare the batch '
+        "as an axis of the inputs with Input(min_shape=, opt_shape=, max_shape=)"
+    )

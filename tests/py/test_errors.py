@@ -14,8 +14,10 @@ from torch_tensorrt._exceptions import (
     InputMismatchError,
     InvalidOptionError,
     UnsupportedOperatorException,
+    UnsupportedTransformError,
 )
 from torch_tensorrt.dynamo.runtime import TorchTensorRTModule
+from torch_tensorrt.dynamo.runtime._errors import warn_once
 
 RANGE = torch_tensorrt.Input(min_shape=(2, 8), opt_shape=(4, 8), max_shape=(16, 8))
 
@@ -65,10 +67,10 @@ BAD_INPUTS = {
     "dtype": (torch.ones(2, 8, dtype=torch.float64), ["tokens", "f32", "f64", "[2, 8]", "cast"]),
     "complex": (torch.ones(2, 8, dtype=torch.complex64), ["Complex", "cast"]),
     "device": (torch.ones(2, 8, device="meta"), ["input 0", "meta", "cpu"]),
-    "rank": (torch.ones(8), ["tokens", "[8]", ", 8]"]),
+    "rank": (torch.ones(8), ["tokens", "2 axes of sizes [2 to 16, 8]", "got shape [8]"]),
     "rank 17": (torch.ones((1,) * 17), ["tokens", "rank 17", "at most 16"]),
     "rank 64": (torch.ones((1,) * 64), ["tokens", "rank 64", "at most 16"]),
-    "size": (torch.ones(2, 9), ["tokens", "[2, 9]", "dim 1 must be 8", "min_shape"]),
+    "size": (torch.ones(2, 9), ["tokens", "[2, 9]", "axis 1 must be 8", "min_shape"]),
     "sparse": (torch.ones(2, 8).to_sparse(), ["tokens", "sparse", "to_dense"]),
     "number": (3, ["tokens", "int", "tensor"]),
     "none": (None, ["tokens", "NoneType"]),
@@ -91,9 +93,17 @@ def test_sizes_outside_the_range(compiled, model, rows):
         with pytest.raises(DynamicShapeOutOfRangeException) as caught:
             compiled(torch.ones(rows, 8))
         message = str(caught.value)
-        assert f"= {rows} " in message
-        assert "[2, 16]" in message
-        assert "min_shape" in message
+        words = ["'tokens'", f"size {rows} on axis 0", "[2, 16]", f"[{rows}, 8]", "min_shape"]
+        assert [w for w in words if w not in message] == []
+
+
+def test_the_name_is_that_of_the_argument():
+    """Also where PyTorch's graph calls it otherwise: ``input`` is ``input_1`` there."""
+    compiled = torch_tensorrt.compile(
+        nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8)).eval(), arg_inputs=[RANGE]
+    )
+    with pytest.raises(InputMismatchError, match="input 'input' must have 2 axes"):
+        compiled(torch.ones(8))
 
 
 def test_number_of_inputs(plan, model):
@@ -116,6 +126,55 @@ def test_an_input_that_requires_grad(compiled, model):
             compiled(tokens)
         with torch.no_grad():
             torch.testing.assert_close(compiled(tokens), model(tokens))
+
+
+TRANSFORMS = {
+    "vmap": (lambda f, x: torch.vmap(f)(x.expand(3, 4, 8)), "batching rule.*torch.compile"),
+    "jvp": (lambda f, x: torch.func.jvp(f, (x,), (x,)), "forward derivative.*torch.compile"),
+    "grad": (lambda f, x: torch.func.grad(lambda y: f(y).sum())(x), "no backward"),
+}
+
+
+@pytest.mark.parametrize("kind", TRANSFORMS)
+def test_transforms_that_engines_have_no_rule_for(compiled, model, kind):
+    transform, text = TRANSFORMS[kind]
+    with still_works(compiled, model), pytest.raises(UnsupportedTransformError, match=text):
+        transform(compiled, torch.randn(4, 8))
+
+
+@pytest.mark.parametrize("kind", ["vmap", "jvp"])
+def test_a_transformed_model_can_be_compiled(model, kind):
+    transform, _ = TRANSFORMS[kind]
+    x = torch.randn(4, 8)
+    fast = torch.compile(lambda x: transform(model, x), backend="tensorrt")
+    torch.testing.assert_close(fast(x), transform(model, x), rtol=1e-5, atol=1e-6)
+
+
+CONVERSIONS = {
+    "half": (lambda m: m.half(), "float16"),
+    "double": (lambda m: m.double(), "float64"),
+    "bfloat16": (lambda m: m.to(torch.bfloat16), "bfloat16"),
+    "meta": (lambda m: m.to("meta"), "meta"),
+}
+
+
+@pytest.mark.parametrize("kind", CONVERSIONS)
+def test_conversions_of_a_compiled_module_say_that_they_do_nothing(model, caplog, kind):
+    convert, change = CONVERSIONS[kind]
+    compiled = torch_tensorrt.compile(Net().eval(), arg_inputs=[torch.randn(4, 8)])
+    before = compiled(torch.ones(4, 8))
+    warn_once.cache_clear()
+    for _ in range(2):
+        assert convert(compiled) is compiled
+    (record,) = [r for r in caplog.records if r.levelname == "WARNING"]
+    assert [w for w in (change, "Convert the model", "compile") if w not in record.message] == []
+    assert torch.equal(compiled(torch.ones(4, 8)), before)
+
+
+def test_conversions_that_change_nothing_are_quiet(compiled, caplog):
+    warn_once.cache_clear()
+    assert compiled.float().to("cpu").cpu().to(torch.float32) is compiled
+    assert caplog.records == []
 
 
 def test_views_and_strides_are_no_error(compiled, model):

@@ -118,6 +118,43 @@ TEST(ExecutionContext, WrongInputsAreTypedErrorsAndTheContextSurvives) {
   Check(x, 3, y);
 }
 
+// A message names the input, the axis, what was compiled for and what was given; no symbol.
+TEST(ExecutionContext, MessagesSayWhatFitsInTermsOfTheInput) {
+  Plan plan = AddReluTranspose();
+  plan.tensors.push_back(
+      {"z", DataType::kFloat32, {SymInt::Symbol("s")}, Location::kInput, 1, 0, {}});
+  plan.inputs.push_back({"z", static_cast<int32_t>(plan.tensors.size() - 1)});
+  ExecutionContext context(MakeEngine(std::move(plan)));
+  auto message_of = [&](const Dims& x, const Dims& z) {
+    const TensorView in[] = {MakeView(nullptr, DataType::kFloat32, x),
+                             MakeView(nullptr, DataType::kFloat32, z)};
+    return std::string(context.SetInputShapes(in).message());
+  };
+  EXPECT_EQ(message_of({3}, {3}),
+            "[test] input 'x' must have 2 axes of sizes [1 to 64, 4], got shape [3]");
+  EXPECT_EQ(message_of({65, 4}, {65}),
+            "[test] input 'x' has size 65 on axis 0, outside the range [1, 64] it was compiled for "
+            "(shape [65, 4], compiled for [1 to 64, 4]); compile again with a wider "
+            "min_shape/max_shape");
+  EXPECT_EQ(message_of({3, 4}, {5}),
+            "[test] input 'z' has shape [5] but axis 0 must be 3, the size of axis 0 of 'x'; pass "
+            "inputs whose sizes agree as those did that were compiled for");
+}
+
+TEST(ExecutionContext, RangesOfLinearDimsNameTheSymbol) {
+  Plan plan = AddReluTranspose();
+  const SymInt s = SymInt::Symbol("s") * 2 + 1;
+  for (const size_t t : {size_t{0}, size_t{2}, size_t{3}}) plan.tensors[t].dims[0] = s;
+  for (const size_t t : {size_t{4}, size_t{5}}) plan.tensors[t].dims[1] = s;
+  ExecutionContext context(MakeEngine(std::move(plan)));
+  const TensorView in = MakeView(nullptr, DataType::kFloat32, {131, 4});
+  const Status status = context.SetInputShapes({&in, 1});
+  EXPECT_EQ(status.code(), StatusCode::kOutOfRange);
+  for (const char* part : {"size 131 on axis 0", "s of 2*s+1 is 65", "[3 to 129, 4]"}) {
+    EXPECT_NE(status.message().find(part), std::string::npos) << status.message();
+  }
+}
+
 TEST(ExecutionContext, SolvesLinearDimsForTheirSymbol) {
   Plan plan = AddReluTranspose();
   const SymInt s = SymInt::Symbol("s") * 2 + 1;

@@ -205,7 +205,9 @@ class _SubgraphBuilder:
         graph = fx.Graph()
         inner: dict[fx.Node, Any] = {}
         for source in self._inputs:
-            placeholder = graph.placeholder(source.name)
+            # A graph input keeps the user's name (an argument "input" has the node "input_1").
+            label = str(source.target) if source.op == "placeholder" else source.name
+            placeholder = graph.placeholder(label)
             placeholder.meta.update(source.meta)
             inner[source] = placeholder
         for index, value in enumerate(carriers):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 
-from torch_tensorrt._exceptions import (
-    BindingNameMismatchError,
-    DynamicShapeOutOfRangeException,
-    InputMismatchError,
-)
+from torch_tensorrt._exceptions import BindingNameMismatchError, TorchTensorRTError
+from torch_tensorrt._fake_engine import DTYPES
+from torch_tensorrt.dynamo.runtime._errors import not_a_tensor, typed_error, warn_of_conversion
 
 
 class TorchTensorRTModule(torch.nn.Module):
@@ -56,6 +54,7 @@ class TorchTensorRTModule(torch.nn.Module):
     def _set_engine(self, engine: Any) -> None:
         self.engine = engine
         spec = json.loads(engine.io_spec())
+        self._engine_name = spec["name"]
         self.input_binding_names = [i["name"] for i in spec["inputs"]]
         self.output_binding_names = [o["name"] for o in spec["outputs"]]
 
@@ -66,9 +65,11 @@ class TorchTensorRTModule(torch.nn.Module):
             InputMismatchError: an input that is no dense tensor, or of a wrong dtype, device, rank
                 or size, or a wrong number of inputs.
             DynamicShapeOutOfRangeException: a size outside the range declared by its ``Input``.
+            UnsupportedTransformError: under ``torch.vmap``, ``torch.func.jvp``, or where a gradient
+                is needed.
         """
         if self.engine is None:
-            raise RuntimeError("the module holds no engine: load a state first")
+            raise TorchTensorRTError("the module holds no engine: load a state first")
         try:
             outputs = torch.ops.tensorrt.execute_engine(list(inputs), self.engine)
         except (ValueError, TypeError, RuntimeError) as error:
@@ -81,16 +82,18 @@ class TorchTensorRTModule(torch.nn.Module):
     def _typed_error(self, error: Exception, inputs: Sequence[Any]) -> Exception | None:
         """The error class of this package for a refused input; None for other errors."""
         for name, value in zip(self.input_binding_names, inputs, strict=False):
-            where = f"[{self.name}] input '{name}' must be a dense tensor"
-            if not isinstance(value, torch.Tensor):
-                return InputMismatchError(f"{where}, got {type(value).__name__}; pass a tensor")
-            if value.layout is not torch.strided:
-                return InputMismatchError(f"{where}, got {value.layout}; pass it .to_dense()")
-        if str(error).startswith("OutOfRange"):
-            return DynamicShapeOutOfRangeException(str(error))
-        return (
-            InputMismatchError(str(error)) if isinstance(error, (ValueError, TypeError)) else None
-        )
+            refused = not_a_tensor(f"[{self.name}] input '{name}'", value)
+            if refused is not None:
+                return refused
+        return typed_error(error, (self.name, self._engine_name))
+
+    def _apply(
+        self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True
+    ) -> TorchTensorRTModule:
+        if self.engine is not None:
+            warn_of_conversion(self.name, fn, engine_dtypes(self.engine))
+        super()._apply(fn, recurse)
+        return self
 
     def get_extra_state(self) -> dict[str, Any]:
         """The plan file as a uint8 tensor, and the module's name."""
@@ -149,6 +152,12 @@ def to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
     elif isinstance(source, (bytes, bytearray)):
         source = torch.frombuffer(bytearray(source), dtype=torch.uint8)
     return torch.classes.tensorrt.Engine(source)
+
+
+def engine_dtypes(engine: Any) -> list[torch.dtype]:
+    """Element types of the engine's inputs and outputs."""
+    spec = json.loads(engine.io_spec())
+    return [DTYPES[binding["dtype"]] for binding in [*spec["inputs"], *spec["outputs"]]]
 
 
 def _check_names(kind: str, given: Sequence[str] | None, actual: Sequence[str]) -> None:
