@@ -11,6 +11,7 @@ from torch.export import Dim, ExportedProgram
 
 from torch_tensorrt._Device import Device
 from torch_tensorrt._Input import Input
+from torch_tensorrt.dynamo._capture_errors import capture_errors, check_dtypes
 from torch_tensorrt.dynamo._inputs import (
     as_argument_tuple,
     capture_shape,
@@ -48,6 +49,7 @@ def trace(
 
     Raises:
         ValueError: both ``inputs`` and ``arg_inputs``, or shared dimensions with different ranges.
+        CaptureError: the module cannot be captured with these inputs.
     """
     if isinstance(mod, ExportedProgram):
         return mod
@@ -61,8 +63,8 @@ def trace(
     dynamic_shapes = kwargs.get("dynamic_shapes")
     if dynamic_shapes is None:
         dynamic_shapes = infer_dynamic_shapes(mod, args, keywords)
-    with torch.no_grad():
-        return torch.export.export(
+    with capture_errors(mod, args, keywords), torch.no_grad():
+        program = torch.export.export(
             mod,
             tuple(example_values(args, torch_device)),
             example_values(keywords, torch_device),
@@ -72,6 +74,8 @@ def trace(
                 kwargs.get("prefer_deferred_runtime_asserts_over_guards", False)
             ),
         )
+    check_dtypes(program, mod, args, keywords)
+    return program
 
 
 def infer_dynamic_shapes(
@@ -94,7 +98,8 @@ def infer_dynamic_shapes(
     )
     if not any(found):
         return None
-    return dict(inspect.signature(mod.forward).bind(*arg_dims, **keyword_dims).arguments)
+    with capture_errors(mod, args, keywords):
+        return dict(inspect.signature(mod.forward).bind(*arg_dims, **keyword_dims).arguments)
 
 
 def input_dims(spec: Input, shared: dict[str, tuple[tuple[int, int], Any]]) -> dict[int, Any]:
