@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from torch_tensorrt import _fake_engine
+from torch_tensorrt._return_types import name_return_types
 
 
 @cache
@@ -30,6 +31,7 @@ def load_library() -> None:
         ) from error
     _answer_torch_function()
     _fake_engine.register()
+    name_return_types()
 
 
 def _answer_torch_function() -> None:
