@@ -200,11 +200,12 @@ def load(
     """Read a file written by :func:`save`.
 
     Returns:
-        An ``ExportedProgram``; its ``module()`` is callable.
+        An ``ExportedProgram``; its ``module()`` is callable and raises the errors of this package.
 
     Raises:
-        ValueError: a format that is not read here, or a file that is not an exported program, or
-            a damaged one.
+        ValueError: a format that is not read here.
+        LoadError: a file that is no exported program, or is damaged, or calls operators that no
+            package imported here registers.
         OSError: the file cannot be opened.
     """
     if format not in (None, "exported_program"):

@@ -9,13 +9,24 @@ from typing import Any
 import torch
 from torch import fx
 from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
 
 from torch_tensorrt._exceptions import SaveError
 from torch_tensorrt._Input import Input
+from torch_tensorrt.dynamo._capture_errors import labelled, leaf_text
 from torch_tensorrt.dynamo._inputs import flat_leaves
+from torch_tensorrt.dynamo._symbols import UNBOUNDED, expr_of, finite, is_symbolic
 from torch_tensorrt.dynamo._tracer import trace
 
 logger = logging.getLogger("torch_tensorrt")
+
+#: Positional inputs and keyword inputs.
+Inputs = tuple[tuple[Any, ...], Mapping[str, Any]]
+
+_WAY_OUT = (
+    "Way out: save without arg_inputs, which takes those of the compilation; or compile again for "
+    "what you want to save, with torch_tensorrt.Input(min_shape=, opt_shape=, max_shape=)"
+)
 
 
 def export(
@@ -51,7 +62,11 @@ def export(
 
         return inline_and_lift(gm, args, keywords)
     with torch.no_grad():
-        return trace(gm, arg_inputs=args, kwarg_inputs=keywords, dynamic_shapes=dynamic_shapes)
+        program = trace(gm, arg_inputs=args, kwarg_inputs=keywords, dynamic_shapes=dynamic_shapes)
+    compiled = gm.meta.get("torch_tensorrt_inputs")
+    if dynamic_shapes is not None and compiled is not None:
+        _check_ranges(program, gm, compiled)
+    return program
 
 
 def capture_inputs(
@@ -60,36 +75,88 @@ def capture_inputs(
     """Inputs to export with: the given ones, with the ranges the module was compiled for.
 
     Raises:
-        SaveError: none are known.
+        SaveError: none are known, or some do not fit what the module was compiled for.
     """
     compiled = gm.meta.get("torch_tensorrt_inputs")
     if arg_inputs is None and not kwarg_inputs:
-        if compiled is None:
-            raise SaveError("arg_inputs are needed to save this module")
+        if compiled is None or (not any(compiled) and gm.graph.find_nodes(op="placeholder")):
+            raise SaveError("arg_inputs are needed to save this module: it was compiled without")
         return compiled[0], compiled[1]
     if isinstance(arg_inputs, (Input, torch.Tensor)):
         arg_inputs = (arg_inputs,)
     args, keywords = tuple(arg_inputs or ()), dict(kwarg_inputs or {})
+    if compiled is not None and (compiled[0] or compiled[1]):
+        _check_inputs(gm, (args, keywords), compiled)
     given = flat_leaves([list(args), keywords])
     if any(isinstance(leaf, Input) for leaf in given):
         if any(isinstance(leaf, torch.Tensor) for leaf in given):
             logger.warning("inputs mix Input and tensors: axes of the tensors are taken as static")
         return args, keywords
-    if compiled is not None and _fits(given, flat_leaves([list(compiled[0]), compiled[1]])):
+    if compiled is not None and len(given) == len(flat_leaves([list(compiled[0]), compiled[1]])):
         return compiled[0], compiled[1]
     return args, keywords
 
 
-def _fits(given: list[Any], compiled: list[Any]) -> bool:
-    """Whether plain tensors lie inside the ranges of the Inputs a module was compiled for."""
-    if len(given) != len(compiled):
+def _check_inputs(gm: fx.GraphModule, given: Inputs, compiled: Inputs) -> None:
+    """Refuses inputs of which the module would refuse some.
+
+    Raises:
+        SaveError: names the input, what was given and what the module was compiled for.
+    """
+    declared = dict(labelled(gm, *compiled))
+    found = dict(labelled(gm, *given))
+    if _tensors(found) != _tensors(declared):
+        raise SaveError(
+            f"the inputs given are ({', '.join(found)}), but the module was compiled for "
+            f"({', '.join(declared)}). {_WAY_OUT}"
+        )
+    for name, leaf in found.items():
+        wanted = declared.get(name)
+        if isinstance(wanted, Input) and not _inside(leaf, wanted):
+            raise SaveError(
+                f"input '{name}' is given as {leaf_text(leaf)}, but the module was compiled for "
+                f"{leaf_text(wanted)}. {_WAY_OUT}"
+            )
+
+
+def _tensors(leaves: Mapping[str, Any]) -> set[str]:
+    return {name for name, leaf in leaves.items() if isinstance(leaf, (torch.Tensor, Input))}
+
+
+def _inside(leaf: Any, wanted: Input) -> bool:
+    if isinstance(leaf, torch.Tensor):
+        leaf = Input.from_tensor(leaf, disable_memory_format_check=True)
+    if not isinstance(leaf, Input) or leaf.torch_dtype != wanted.torch_dtype:
         return False
-    for tensor, spec in zip(given, compiled, strict=True):
-        if not isinstance(spec, Input) or not isinstance(tensor, torch.Tensor):
+    (low, _, high), (least, _, most) = leaf.shape_range(), wanted.shape_range()
+    if len(low) != len(least):
+        return False
+    return all(a <= b and c <= d for a, b, c, d in zip(least, low, high, most, strict=True))
+
+
+def _check_ranges(program: ExportedProgram, gm: fx.GraphModule, compiled: Inputs) -> None:
+    """The same for sizes declared by ``dynamic_shapes``, which the captured program holds.
+
+    Axes whose sizes nothing bounds declare no range.
+    """
+    nodes = program.graph.find_nodes(op="placeholder")
+    sources = program.graph_signature.input_specs
+    user = [n for n, s in zip(nodes, sources, strict=True) if s.kind == InputKind.USER_INPUT]
+    leaves = labelled(gm, *compiled)
+    if len(user) != len(leaves):
+        return
+    for node, (name, wanted) in zip(user, leaves, strict=True):
+        value = node.meta.get("val")
+        if not isinstance(wanted, Input) or not isinstance(value, torch.Tensor):
             continue
-        low, _, high = spec.shape_range()
-        if tensor.dim() != len(low) or tensor.dtype != spec.torch_dtype:
-            return False
-        if not all(a <= n <= b for a, n, b in zip(low, tensor.shape, high, strict=True)):
-            return False
-    return True
+        most_declared = wanted.shape_range()[2]
+        for axis, size in enumerate(value.shape):
+            known = program.range_constraints.get(expr_of(size)) if is_symbolic(size) else None
+            most = UNBOUNDED if known is None else finite(known.upper, UNBOUNDED)
+            if known is not None and most_declared[axis] < most < UNBOUNDED:
+                least = finite(known.lower, 0)
+                raise SaveError(
+                    f"axis {axis} of input '{name}' is given as {least} to {most} by "
+                    f"dynamic_shapes, but the module was compiled for {leaf_text(wanted)}. "
+                    f"{_WAY_OUT}"
+                )

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import secrets
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch.export import ExportedProgram
 
+from torch_tensorrt._exceptions import LoadError, SaveError
+from torch_tensorrt.dynamo._loaded import LoadedProgram
+
+logger = logging.getLogger("torch_tensorrt")
 _TORCH_LOGGER = logging.getLogger("torch.export")
+
+_OPERATOR = "torch.ops."
+#: ``namespace.name.overload``, as operators print themselves.
+_OVERLOAD = re.compile(r"\w+\.\w+\.\w+")
+#: Namespaces that importing PyTorch and this package registers.
+_OWN = ("aten", "prims", "prim", "quantized", "tensorrt", "inductor", "higher_order")
 
 
 def write_program(
@@ -25,9 +38,23 @@ def write_program(
     """Write ``program`` to ``path``, which afterwards holds all of it or what it held before.
 
     Raises:
+        SaveError: the program returns or takes a type that has no form in a file, or the folder is
+            missing.
         OSError: the file cannot be written.
     """
     target = Path(path)
+    if not target.parent.is_dir():
+        raise SaveError(f"the folder '{target.parent}' of '{target}' does not exist; make it first")
+    foreign = sorted(_foreign_operators(str(node.target) for node in _calls(program)))
+    if foreign:
+        logger.warning(
+            "%s calls %s: a process that loads it must first import the package that registers "
+            "the namespace%s %s",
+            target,
+            ", ".join(foreign),
+            "" if len(_namespaces(foreign)) == 1 else "s",
+            ", ".join(_namespaces(foreign)),
+        )
     scratch = target.with_name(f".{target.name}.{os.getpid()}.{secrets.token_hex(4)}")
     # torch takes a path only when it ends in ".pt2"; a file object may be called anything.
     with open(scratch, "x+b") as file:
@@ -38,6 +65,15 @@ def write_program(
             file.flush()
             os.fsync(file.fileno())
             os.replace(scratch, target)
+        except NotImplementedError as error:
+            os.unlink(scratch)
+            if "serializ" not in str(error).lower():
+                raise
+            raise SaveError(
+                f"{target} cannot be written: {_first_line(error)}. Way out: take and return "
+                "tensors, tuples, lists or dicts; or register the type with a "
+                "serialized_type_name (torch.export.register_dataclass for dataclasses)"
+            ) from error
         except BaseException:
             os.unlink(scratch)
             raise
@@ -45,23 +81,90 @@ def write_program(
 
 def read_program(
     path: str | os.PathLike[str], extra_files: dict[str, Any] | None, **kwargs: Any
-) -> ExportedProgram:
+) -> LoadedProgram:
     """The program that :func:`write_program` wrote; ``kwargs`` as in ``torch.export.load``.
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: the file is no exported program, or is damaged; says what was found.
+        LoadError: the file is no exported program, or is damaged, or calls operators that are not
+            registered in this process; says what was found.
     """
     with open(path, "rb") as file, _torch_reasons() as reasons:
         try:
-            return torch.export.load(file, extra_files=extra_files, **kwargs)
+            texts = _texts(file)
+            file.seek(0)
+            return LoadedProgram.of(torch.export.load(file, extra_files=extra_files, **kwargs))
         except Exception as error:
             reason = reasons[-1] if reasons else error
-            raise ValueError(
+            missing = [] if isinstance(error, zipfile.BadZipFile) else _missing_operators(texts)
+            if missing:
+                names = _namespaces(missing)
+                raise LoadError(
+                    f"[load] {path} calls {', '.join(missing)}, which no package imported here "
+                    f"registers: import the package that defines the operators of "
+                    f"{', '.join(names)} (for example `import {names[0]}`), then load again"
+                ) from reason
+            raise LoadError(
                 f"[load] {path} cannot be read as an exported program: "
                 f"{_first_line(reason)}. It is damaged or was not written by "
                 "torch_tensorrt.save or torch.export.save: write it again"
             ) from reason
+
+
+def _texts(file: IO[bytes]) -> list[bytes]:
+    """The descriptions of graphs in an archive; reading them checks their checksums."""
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if name.endswith(".json")]
+        return [archive.read(name) for name in names]
+
+
+def _missing_operators(texts: list[bytes]) -> list[str]:
+    """Operators that the graphs call and this process does not have."""
+    targets: set[str] = set()
+    for text in texts:
+        _collect_targets(json.loads(text), targets)
+    return sorted(_qualified(target) for target in targets if not _is_registered(target))
+
+
+def _collect_targets(value: Any, targets: set[str]) -> None:
+    if isinstance(value, dict):
+        target = value.get("target")
+        if isinstance(target, str) and target.startswith(_OPERATOR):
+            targets.add(target)
+        for item in value.values():
+            _collect_targets(item, targets)
+    elif isinstance(value, list):
+        for item in value:
+            _collect_targets(item, targets)
+
+
+def _is_registered(target: str) -> bool:
+    found: Any = torch.ops
+    for part in target.removeprefix(_OPERATOR).split("."):
+        found = getattr(found, part, None)
+        if found is None:
+            return False
+    return True
+
+
+def _calls(program: ExportedProgram) -> Iterator[torch.fx.Node]:
+    for module in program.graph_module.modules():
+        if isinstance(module, torch.fx.GraphModule):
+            yield from (node for node in module.graph.nodes if node.op == "call_function")
+
+
+def _foreign_operators(targets: Iterable[str]) -> set[str]:
+    """Of operators' names, those that neither PyTorch nor this package registers."""
+    names = {t for t in targets if _OVERLOAD.fullmatch(t) and t.split(".")[0] not in _OWN}
+    return {"::".join(name.split(".")[:2]) for name in names}
+
+
+def _qualified(target: str) -> str:
+    return "::".join(target.removeprefix(_OPERATOR).split(".")[:2])
+
+
+def _namespaces(operators: Iterable[str]) -> list[str]:
+    return sorted({name.split("::")[0] for name in operators})
 
 
 @contextmanager

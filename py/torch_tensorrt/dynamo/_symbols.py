@@ -141,14 +141,15 @@ def symbol_ranges(
             ranges[name] = declared[name]
             continue
         known = shape_env.var_to_range.get(symbol) if shape_env is not None else None
-        low = _as_int(known.lower, 0) if known is not None else 0
-        high = _as_int(known.upper, UNBOUNDED) if known is not None else UNBOUNDED
+        low = finite(known.lower, 0) if known is not None else 0
+        high = finite(known.upper, UNBOUNDED) if known is not None else UNBOUNDED
         low = 0 if low <= 2 else low
         ranges[name] = (low, min(max(_hint(symbol, shape_env, low), low), high), high)
     return ranges
 
 
-def _as_int(bound: Any, otherwise: int) -> int:
+def finite(bound: Any, otherwise: int) -> int:
+    """A bound of a range as a number; ``otherwise`` for an infinite one."""
     # Infinities are SymPy numbers too, but no Integers.
     finite = isinstance(bound, int) or getattr(bound, "is_Integer", False)
     return min(int(bound), UNBOUNDED) if finite else otherwise

@@ -1,0 +1,240 @@
+"""Loaded programs: calls that do not fit are refused with the errors of this package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import fx
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
+
+from torch_tensorrt._exceptions import (
+    DynamicShapeOutOfRangeException,
+    InputMismatchError,
+    LoadError,
+)
+from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite, is_symbolic
+from torch_tensorrt.dynamo.runtime._errors import not_a_tensor, typed_error, warn_of_conversion
+
+_GUARD = "Guard failed: "
+_EXECUTE = torch.ops.tensorrt.execute_engine.default
+
+
+class LoadedProgram(ExportedProgram):
+    """An ``ExportedProgram`` whose :meth:`module` raises the errors of this package."""
+
+    @classmethod
+    def of(cls, program: ExportedProgram) -> LoadedProgram:
+        """``program`` itself, as one of this class."""
+        program.__class__ = cls
+        assert isinstance(program, cls)
+        return program
+
+    def module(self, check_guards: bool = True) -> fx.GraphModule:
+        """The program as a module; ``check_guards`` as in PyTorch.
+
+        Raises:
+            LoadError: the file's text is damaged in a way that only shows here.
+        """
+        try:
+            module = super().module(check_guards)
+        except SyntaxError as error:
+            raise LoadError(f"the program's graph is damaged ({error}): write it again") from error
+        # Ours replace torch's checks of ranks and ranges, and come before those of its guards.
+        setattr(module, "validate_inputs", False)  # noqa: B010
+        checks = _InputChecks(self)
+        module.register_forward_pre_hook(checks, prepend=True, with_kwargs=True)
+        parent = type(module)
+        module.__class__ = type(parent.__name__, (_TypedModule, parent), {"__call__": _typed_call})
+        return module
+
+
+class _TypedModule:
+    """What the modules of loaded programs have beside what torch gives them."""
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
+        from torch_tensorrt.dynamo.runtime._module import engine_dtypes
+
+        for engine in _engines(self):
+            warn_of_conversion(engine.name(), fn, engine_dtypes(engine))
+        return super()._apply(fn, recurse)  # type: ignore[misc]
+
+
+def _typed_call(self: fx.GraphModule, *args: Any, **kwargs: Any) -> Any:
+    # Not through fx, whose own __call__ prints the source of the graph with every error.
+    try:
+        return torch.nn.Module.__call__(self, *args, **kwargs)
+    except (ValueError, TypeError, RuntimeError) as error:
+        typed = typed_error(error, [engine.name() for engine in _engines(self)])
+        if typed is None:
+            raise
+        raise typed from error
+    except AssertionError as error:
+        if not str(error).startswith(_GUARD):
+            raise
+        raise InputMismatchError(
+            "the sizes of the inputs do not satisfy what the model was captured with: "
+            f"{str(error).removeprefix(_GUARD)}"
+        ) from error
+
+
+def _engines(module: Any) -> list[Any]:
+    return [
+        value
+        for child in module.modules()
+        for value in vars(child).values()
+        if isinstance(value, torch.ScriptObject) and hasattr(value, "io_spec")
+    ]
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """What one input must be: ``value`` for constants, ``dims`` (sizes or symbols) for tensors."""
+
+    label: str
+    dims: tuple[int | str, ...] | None
+    value: Any = None
+
+
+class _InputChecks:
+    """A forward pre-hook: the arguments, and the ranks and sizes of tensors."""
+
+    def __init__(self, program: ExportedProgram) -> None:
+        spec: Any = program.call_spec.in_spec
+        self._spec = spec
+        signature = program.module_call_graph[0].signature
+        self._names = list((signature.forward_arg_names if signature else None) or [])
+        self._ranges = _ranges(program)
+        placeholders = program.graph.find_nodes(op="placeholder")
+        self._leaves = [
+            _leaf_of(node)
+            for node, source in zip(placeholders, program.graph_signature.input_specs, strict=True)
+            if source.kind == InputKind.USER_INPUT
+        ]
+        positional, keywords = spec.children()
+        self._flat = keywords.num_children == 0 and positional.num_leaves == positional.num_children
+
+    def __call__(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if torch.compiler.is_dynamo_compiling():
+            return
+        seen: dict[str, tuple[int, str]] = {}
+        for leaf, value in zip(self._leaves, self._flatten(args, kwargs), strict=True):
+            if leaf.dims is not None:
+                self._check_tensor(leaf, leaf.dims, value, seen)
+            elif leaf.value is not None and (
+                type(value) is not type(leaf.value) or value != leaf.value
+            ):
+                raise InputMismatchError(
+                    f"input '{leaf.label}' must be {leaf.value!r}, with which the model was "
+                    f"captured, got {value!r}"
+                )
+
+    def _flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        if self._flat and not kwargs and len(args) == len(self._leaves):
+            return list(args)
+        from torch.export._unlift import _check_inputs_match
+
+        try:
+            return [value for _, value in _check_inputs_match(args, kwargs, self._spec)]
+        except ValueError as error:
+            takes = ", ".join(self._names) or f"{self._spec.num_leaves} values"
+            given = [_kind(value) for value in args]
+            given += [f"{name}={_kind(value)}" for name, value in kwargs.items()]
+            raise InputMismatchError(
+                f"the module takes ({takes}), positional, by keyword and nested as it was "
+                f"captured; got ({', '.join(given)})"
+            ) from error
+
+    def _check_tensor(
+        self, leaf: _Leaf, dims: tuple[int | str, ...], value: Any, seen: dict[str, tuple[int, str]]
+    ) -> None:
+        where = f"input '{leaf.label}'"
+        refused = not_a_tensor(where, value)
+        if refused is not None:
+            raise refused
+        if value.dim() != len(dims):
+            axes = "axis" if len(dims) == 1 else "axes"
+            raise InputMismatchError(
+                f"{where} must have {len(dims)} {axes} of sizes {self._text(dims)}, got shape "
+                f"{list(value.shape)}"
+            )
+        for axis, (size, wanted) in enumerate(zip(value.shape, dims, strict=True)):
+            if isinstance(wanted, int):
+                if size != wanted:
+                    raise InputMismatchError(
+                        f"{where} has shape {list(value.shape)} but axis {axis} must be {wanted}; "
+                        "save with Input(min_shape=, opt_shape=, max_shape=) or pass that size"
+                    )
+                continue
+            low, high = self._ranges.get(wanted, (0, UNBOUNDED))
+            if not low <= size <= high:
+                raise DynamicShapeOutOfRangeException(
+                    f"{where} has size {size} on axis {axis}, outside the range [{low}, {high}] it "
+                    f"was compiled for (shape {list(value.shape)}, compiled for "
+                    f"{self._text(dims)}); compile again with a wider min_shape/max_shape"
+                )
+            first, source = seen.setdefault(wanted, (size, f"axis {axis} of '{leaf.label}'"))
+            if size != first:
+                raise InputMismatchError(
+                    f"{where} has shape {list(value.shape)} but axis {axis} must be {first}, the "
+                    f"size of {source}"
+                )
+
+    def _text(self, dims: tuple[int | str, ...]) -> str:
+        parts = []
+        for dim in dims:
+            low, high = self._ranges.get(str(dim), (0, UNBOUNDED))
+            upper = "any size" if high >= UNBOUNDED else f"{low} to {high}"
+            parts.append(str(dim) if isinstance(dim, int) else upper)
+        return f"[{', '.join(parts)}]"
+
+
+def _ranges(program: ExportedProgram) -> dict[str, tuple[int, int]]:
+    """What every symbol may be: as the program says, or more exactly an engine that reads it."""
+    ranges: dict[str, tuple[int, int]] = {}
+    for symbol, known in program.range_constraints.items():
+        low = finite(known.lower, 0)
+        # A lower bound of 2 only says that the size was not taken as a constant.
+        ranges[str(symbol)] = (0 if low == 2 else low, finite(known.upper, UNBOUNDED))
+    objects = {
+        spec.arg.name: program.constants.get(str(spec.target))
+        for spec in program.graph_signature.input_specs
+        if spec.kind == InputKind.CUSTOM_OBJ
+    }
+    for call in program.graph.find_nodes(op="call_function", target=_EXECUTE):
+        values, holder = call.args
+        engine = objects.get(holder.name)
+        if engine is not None:
+            _narrow(ranges, json.loads(engine.io_spec()), values)
+    return ranges
+
+
+def _narrow(
+    ranges: dict[str, tuple[int, int]], spec: dict[str, Any], values: Sequence[fx.Node]
+) -> None:
+    known = {symbol["name"]: (symbol["min"], symbol["max"]) for symbol in spec["symbols"]}
+    for declared, node in zip(spec["inputs"], values, strict=True):
+        for dim, size in zip(declared["dims"], node.meta["val"].shape, strict=True):
+            name = str(size)
+            if dim in known and name in ranges:
+                low, high = ranges[name]
+                ranges[name] = (max(low, known[dim][0]), min(high, known[dim][1]))
+
+
+def _leaf_of(node: fx.Node) -> _Leaf:
+    value = node.meta.get("val")
+    if isinstance(value, torch.Tensor):
+        dims = tuple(str(size) if is_symbolic(size) else int(size) for size in value.shape)
+        return _Leaf(str(node.target), dims)
+    constant = value if isinstance(value, (bool, int, float, str)) else None
+    return _Leaf(str(node.target), None, constant)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        return f"{str(value.dtype).removeprefix('torch.')}{list(value.shape)}"
+    return type(value).__name__
