@@ -67,21 +67,36 @@ Result<TensorType> UnpackedMatrix(const Attributes& attributes, const TensorView
   return TensorType{attributes.Get<DataType>("b_dtype", packed.dtype), {k, n}};
 }
 
-Result<TensorType> UnpackedFilter(const Attributes& attributes, const TensorView& packed) {
-  const int64_t in = attributes.Int("in_channels");
-  const int64_t out = attributes.Int("out_channels");
+namespace {
+
+// `rows` filters of `columns` values per tap; rows and columns are the channels on either side.
+Result<TensorType> FilterOf(const Attributes& attributes, const TensorView& packed, int64_t rows,
+                            int64_t columns) {
   const int64_t groups = attributes.Int("groups", 1);
   const Dims kernel = attributes.Ints("kernel");
-  int64_t size = TimesSize(TimesSize(1, in), out);
+  int64_t size = TimesSize(TimesSize(1, rows), columns);
   for (const int64_t taps : kernel) size = TimesSize(size, taps);
-  if (size < 0 || groups < 1 || in % groups != 0) {
-    return InvalidArgument("a filter of ", ToString(kernel), " from ", in, " to ", out,
+  if (size < 0 || groups < 1 || columns % groups != 0) {
+    return InvalidArgument("a filter of ", ToString(kernel), " with ", rows, " and ", columns,
                            " channels in ", groups, " groups");
   }
-  TensorType filter{attributes.Get<DataType>("b_dtype", packed.dtype), {out}};
+  TensorType filter{attributes.Get<DataType>("b_dtype", packed.dtype), {rows}};
   filter.dims.insert(filter.dims.end(), kernel.begin(), kernel.end());
-  filter.dims.emplace_back(in / groups);
+  filter.dims.emplace_back(columns / groups);
   return filter;
+}
+
+}  // namespace
+
+Result<TensorType> UnpackedFilter(const Attributes& attributes, const TensorView& packed) {
+  return FilterOf(attributes, packed, attributes.Int("out_channels"),
+                  attributes.Int("in_channels"));
+}
+
+Result<TensorType> UnpackedTransposedFilter(const Attributes& attributes,
+                                            const TensorView& packed) {
+  return FilterOf(attributes, packed, attributes.Int("in_channels"),
+                  attributes.Int("out_channels"));
 }
 
 Status CheckStepAttributes(const KernelEntry& entry, const Attributes& attributes) {

@@ -25,5 +25,8 @@ Result<layers::TensorType> UnpackedMatrix(const Attributes& attributes, const Te
 // Weights [out_channels, kernel..., in_channels / groups] of a channels-last convolution, by the
 // attributes of these names.
 Result<layers::TensorType> UnpackedFilter(const Attributes& attributes, const TensorView& packed);
+// The same for cpu.convolution_transposed, whose input channels come first.
+Result<layers::TensorType> UnpackedTransposedFilter(const Attributes& attributes,
+                                                    const TensorView& packed);
 
 }  // namespace torch_tensorrt::core::kernels

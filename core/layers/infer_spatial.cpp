@@ -108,7 +108,7 @@ InferResult InferDeconvolution(const InferArgs& args) {
   const int64_t groups = args.attrs.Int("groups");
   const SymDims& x = args.dims(0);
   const SymDims& w = args.dims(1);
-  if (!MayEqual(x[1], w[0]) || (w[0].is_constant() && w[0].constant() % groups != 0)) {
+  if (!MayEqual(x[layout.channel], w[0]) || (w[0].is_constant() && w[0].constant() % groups != 0)) {
     return args.Error("x ", ToString(args.in(0)), ", w ", ToString(args.in(1)), ", groups ", groups,
                       " do not fit");
   }
@@ -117,18 +117,18 @@ InferResult InferDeconvolution(const InferArgs& args) {
   const Dims dilation = args.attrs.Ints("dilation");
   const Dims output_padding = args.attrs.Ints("output_padding");
   SymDims dims = x;
-  dims[1] = w[1] * groups;
+  const SymInt out_channels = w[layout.channel] * groups;
+  dims[layout.channel] = out_channels;
   for (size_t d = 0; d < layout.count; ++d) {
-    SymInt& size = dims[2 + d];
+    SymInt& size = dims[layout.spatial + d];
     size = (size - 1) * stride[d] - padding[d] - padding[d + layout.count] +
-           (w[2 + d] - 1) * dilation[d] + output_padding[d] + 1;
+           (w[layout.spatial + d] - 1) * dilation[d] + output_padding[d] + 1;
     TRT_RETURN_IF_ERROR(CheckPositive(args, size));
   }
-  TRT_RETURN_IF_ERROR(CheckConvBias(args, dims[1]));
-  if (args.inputs.size() != (args.attrs.Bool("has_bias") ? 3U : 2U)) {
-    return args.Error("has_bias does not fit ", args.inputs.size(), " inputs");
-  }
-  return std::vector<TensorType>{{args.in(0).dtype, std::move(dims)}};
+  TRT_RETURN_IF_ERROR(CheckConvBias(args, out_channels));
+  const size_t used = args.attrs.Bool("has_bias") ? 3 : 2;
+  TRT_ASSIGN_OR_RETURN(const DataType type, InferEpilogue(args, used, dims, args.in(0).dtype));
+  return std::vector<TensorType>{{type, std::move(dims)}};
 }
 
 InferResult InferPool(const InferArgs& args) {

@@ -27,7 +27,9 @@
 //                     else x [N,C,spatial...], w [O,I/g,spatial...]
 //                     padding: begin of each spatial dim then end of each (2n values; so in
 //                     Deconvolution and Pool)
-//   Deconvolution     x [N,C,spatial...], w [I,O/g,spatial...]; output_padding
+//   Deconvolution     (x, w[, bias[, epilogue inputs...]]), 1..3 spatial dims; output_padding
+//                     channels_last: x [N,spatial...,C], w [I,spatial...,O/g]
+//                     else x [N,C,spatial...], w [I,O/g,spatial...]
 //   Normalization     kind layer|rms (over the last norm_rank dims), group (x [N,C,...]; groups; or
 //                     channels_last [N,...,C]), batch (inference: mean, variance)
 //                     inputs x[, weight][, bias] by has_weight/has_bias; batch: x, mean,
@@ -81,8 +83,9 @@
   X(Convolution, 2, -1, 1,                                                                         \
     "stride:ints padding:ints dilation:ints groups:int has_bias:bool? channels_last:bool? "        \
     "epilogue:prog?")                                                                              \
-  X(Deconvolution, 2, 3, 1,                                                                        \
-    "stride:ints padding:ints dilation:ints output_padding:ints groups:int has_bias:bool?")        \
+  X(Deconvolution, 2, -1, 1,                                                                       \
+    "stride:ints padding:ints dilation:ints output_padding:ints groups:int has_bias:bool? "        \
+    "channels_last:bool? epilogue:prog?")                                                          \
   X(Normalization, 1, 5, 1,                                                                        \
     "kind:str eps:f64 norm_rank:int? groups:int? has_weight:bool? has_bias:bool? "                 \
     "channels_last:bool?")                                                                         \

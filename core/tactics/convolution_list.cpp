@@ -1,12 +1,15 @@
 #include "core/kernels/cpu/gemm/pack.h"
+#include "core/kernels/cpu/gemm/transposed.h"
 #include "core/tactics/lists.h"
 #include "core/tactics/operands.h"
 
 namespace torch_tensorrt::core::tactics {
 namespace {
 
+constexpr size_t kMaxSpatial = 3;
+
 Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
-  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query));
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query, kMaxSpatial));
   TRT_RETURN_IF_ERROR(CheckDepthwise(shape));
   auto pack = [w = *shape.weights, shape]() -> Result<ir::Weights> {
     ir::NewWeights out = ir::AllocateWeights(
@@ -20,7 +23,7 @@ Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
 }
 
 Result<StepSpec> DescribeDirect(const TacticQuery& query) {
-  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query));
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query, kMaxSpatial));
   const kernels::ConvolutionTaps taps = kernels::TapsOf(
       shape.kernel, query.layer.attrs.Ints("dilation"), shape.in_channels, shape.groups);
   auto pack = [w = *shape.weights, shape, taps]() -> Result<ir::Weights> {
@@ -36,7 +39,35 @@ Result<StepSpec> DescribeDirect(const TacticQuery& query) {
                          LayoutNeed::kAny);
 }
 
+Result<StepSpec> DescribeTransposed(const TacticQuery& query) {
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query, kMaxSpatial));
+  const Dims stride = query.layer.attrs.Ints("stride");
+  if (NumElements(stride) > kernels::kMaxTransposedPhases) {
+    return Unsupported("a stride of ", NumElements(stride), " pixels");
+  }
+  auto pack = [w = *shape.weights, shape, stride,
+               dilation = query.layer.attrs.Ints("dilation")]() -> Result<ir::Weights> {
+    const auto products = kernels::TransposedProducts(shape.kernel, stride, dilation);
+    const kernels::TransposedShape channels{shape.in_channels, shape.out_channels, shape.groups};
+    ir::NewWeights out = ir::AllocateWeights(
+        DataType::kUInt8, {kernels::PackedTransposedBytes(w.dtype, products, channels)});
+    kernels::PackTransposed(w.data.get(), w.dtype, products, channels, out.data);
+    return std::move(out.weights);
+  };
+  const std::string key =
+      StrCat("transposed.", ToString(stride), ToString(query.layer.attrs.Ints("dilation")), "x",
+             shape.groups, ".", WeightsName(query));
+  return ConvolutionStep(query, shape, "cpu.convolution_transposed",
+                         {-1, LayoutNeed::kContiguous, pack, key}, LayoutNeed::kAny);
+}
+
 }  // namespace
+
+std::span<const Tactic> TransposedConvolutionTactics() {
+  static constexpr Tactic kList[] = {{"cpu.convolution_transposed", DescribeTransposed},
+                                     {"ref", DescribeReference}};
+  return kList;
+}
 
 std::span<const Tactic> ConvolutionTactics() {
   static constexpr Tactic kList[] = {{"cpu.depthwise_convolution", DescribeDepthwise},

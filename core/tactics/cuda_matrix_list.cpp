@@ -101,7 +101,7 @@ int64_t PaddedChannels(const ConvolutionWeights& c) {
 }
 
 Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
-  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query));
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query, 2));
   const int64_t channels = c.weights->dims.back();
   const int64_t padded = c.groups == 1 ? PaddedChannels(c) : channels;
   auto pack = [w = *c.weights, c, channels, padded]() -> Result<ir::Weights> {
@@ -121,7 +121,7 @@ Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
 
 // One filter per channel; weights [O, taps, 1] become [taps, O].
 Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
-  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query));
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query, 2));
   TRT_RETURN_IF_ERROR(CheckDepthwise(c));
   const Dims dilation = query.layer.attrs.Ints("dilation");
   const Dims stride = query.layer.attrs.Ints("stride");

@@ -7,6 +7,7 @@ namespace torch_tensorrt::core::tactics {
 
 std::span<const Tactic> MatrixMultiplyTactics();
 std::span<const Tactic> ConvolutionTactics();
+std::span<const Tactic> TransposedConvolutionTactics();
 // Unary, Elementwise, Select, Cast and Fused: the loop executor.
 std::span<const Tactic> PointwiseTactics(ir::LayerKind kind);
 // Kinds with one hand-written kernel beside the reference.

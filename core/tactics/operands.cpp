@@ -16,7 +16,7 @@ std::string WeightsName(const TacticQuery& query) {
   return query.network.tensor(query.layer.inputs[1]).name;
 }
 
-Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query) {
+Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query, size_t max_spatial) {
   const ir::Layer& layer = query.layer;
   const ir::Tensor& x = query.network.tensor(layer.inputs[0]);
   ConvolutionWeights c;
@@ -24,7 +24,7 @@ Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query) {
   if (!layer.attrs.Bool("channels_last")) return Unsupported("not channels last");
   if (c.weights == nullptr) return Unsupported("weights are no constant");
   const ir::Weights& w = *c.weights;
-  if (w.dims.size() < 3 || w.dims.size() > 4) {
+  if (w.dims.size() < 3 || w.dims.size() > max_spatial + 2) {
     return Unsupported(static_cast<int64_t>(w.dims.size()) - 2, " spatial dims");
   }
   if (!kernels::CanPack(w.dtype) || x.dtype != w.dtype) {
@@ -34,6 +34,10 @@ Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query) {
   c.groups = layer.attrs.Int("groups", 1);
   c.out_channels = w.dims.front();
   c.in_channels = w.dims.back() * c.groups;
+  if (layer.kind == ir::LayerKind::kDeconvolution) {
+    c.in_channels = w.dims.front();
+    c.out_channels = w.dims.back() * c.groups;
+  }
   c.kernel.assign(w.dims.begin() + 1, w.dims.end() - 1);
   c.taps = NumElements(c.kernel);
   return c;

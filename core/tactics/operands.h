@@ -22,9 +22,9 @@ struct ConvolutionWeights {
   Dims kernel;
 };
 
-// What all convolution kernels need: channels last, constant float weights, one or two spatial
-// dims.
-Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query);
+// What all convolution kernels need: channels last, constant float weights, at most `max_spatial`
+// spatial dims. Also of a transposed convolution, whose weights have the input channels first.
+Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query, size_t max_spatial);
 // Whether each channel has one filter of its own; Unsupported says how it is not so.
 Status CheckDepthwise(const ConvolutionWeights& c);
 // The step of a convolution kernel with these packed weights and that need for the bias.

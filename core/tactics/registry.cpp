@@ -27,6 +27,8 @@ std::span<const Tactic> CpuTacticsFor(ir::LayerKind kind) {
       return MatrixMultiplyTactics();
     case LayerKind::kConvolution:
       return ConvolutionTactics();
+    case LayerKind::kDeconvolution:
+      return TransposedConvolutionTactics();
     case LayerKind::kFused:
     case LayerKind::kUnary:
     case LayerKind::kElementwise:
@@ -48,7 +50,6 @@ std::span<const Tactic> CpuTacticsFor(ir::LayerKind kind) {
     case LayerKind::kFill:
     case LayerKind::kIota:
     case LayerKind::kArgReduce:
-    case LayerKind::kDeconvolution:
     case LayerKind::kReshape:
     case LayerKind::kTranspose:
     case LayerKind::kExpand:

@@ -196,8 +196,8 @@ Status RunDeconvolution(const RefArgs& args) {
   }
   std::vector<double> values = Deconvolve(p);
   AddBias(args, p.out, &values);
-  WriteAll(args.out(), values);
-  return Status::Ok();
+  return StoreWithEpilogue(args, InOutputOrder(args, p.out, values),
+                           args.attributes.Bool("has_bias") ? 3 : 2);
 }
 
 }  // namespace torch_tensorrt::core::kernels::reference

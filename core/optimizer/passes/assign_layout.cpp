@@ -1,4 +1,4 @@
-// Convolutions of one or two spatial dims run channels-last. Layers after them follow where they
+// Convolutions run channels-last, and so do transposed ones. Layers after them follow where they
 // can, so that transposes stand only where a layer needs the channels first; canonicalise cancels
 // the pairs.
 #include <algorithm>
@@ -12,6 +12,10 @@ namespace torch_tensorrt::core::optimizer {
 namespace {
 
 constexpr int64_t kSmallConstant = 1 << 16;
+
+bool IsConvolution(const Layer& layer) {
+  return layer.kind == LayerKind::kConvolution || layer.kind == LayerKind::kDeconvolution;
+}
 
 class LayoutAssigner {
  public:
@@ -88,7 +92,8 @@ class LayoutAssigner {
     const TensorId x = layer.inputs[0];
     switch (layer.kind) {
       case LayerKind::kConvolution:
-        return rw_.rank(x) <= 4 && !layer.attrs.Has("epilogue");
+      case LayerKind::kDeconvolution:
+        return !layer.attrs.Has("epilogue");
       case LayerKind::kUnary:
       case LayerKind::kCast:
       case LayerKind::kPool:
@@ -169,7 +174,7 @@ class LayoutAssigner {
 
   // The layer on channels-last inputs.
   Result<TensorId> Follow(const Layer& layer) {
-    if (layer.kind == LayerKind::kConvolution) return FollowConvolution(layer);
+    if (IsConvolution(layer)) return FollowConvolution(layer);
     if (layer.kind == LayerKind::kElementwise || layer.kind == LayerKind::kSelect) {
       return FollowPointwise(layer);
     }
@@ -260,8 +265,7 @@ class LayoutAssigner {
 bool ShouldAssign(const Network& network) {
   return std::any_of(network.order().begin(), network.order().end(), [&](LayerId id) {
     const Layer& layer = *network.layer(id);
-    return layer.kind == LayerKind::kConvolution && !layer.attrs.Bool("channels_last") &&
-           network.tensor(layer.inputs[0]).rank() <= 4;
+    return IsConvolution(layer) && !layer.attrs.Bool("channels_last");
   });
 }
 

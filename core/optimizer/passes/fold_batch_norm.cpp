@@ -42,12 +42,27 @@ bool IsBatchNorm(const Layer& layer) { return layer.attrs.Str("kind") == "batch"
 // The convolution that the norm can go into.
 const Layer* ConvolutionBefore(const Rewriter& rw, const Network& network, const Layer& norm) {
   const Layer* conv = rw.OnlyMade(norm.inputs[0], LayerKind::kConvolution);
+  if (conv == nullptr) conv = rw.OnlyMade(norm.inputs[0], LayerKind::kDeconvolution);
   if (conv == nullptr || conv->attrs.Has("epilogue")) return nullptr;
-  if (norm.attrs.Bool("channels_last") != conv->attrs.Bool("channels_last")) return nullptr;
+  const bool last = conv->attrs.Bool("channels_last");
+  if (norm.attrs.Bool("channels_last") != last) return nullptr;
+  if (last && conv->kind == LayerKind::kDeconvolution) return nullptr;
   for (size_t i = 1; i < conv->inputs.size(); ++i) {
     if (network.constant(conv->inputs[i]) == nullptr) return nullptr;
   }
   return conv;
+}
+
+// The output channel that element `i` of a convolution's weights belongs to.
+size_t ChannelOf(const Layer& conv, const Dims& dims, size_t i) {
+  const auto size = [&](size_t d) { return static_cast<size_t>(dims[d]); };
+  size_t spatial = 1;
+  for (size_t d = 2; d < dims.size(); ++d) spatial *= size(d);
+  if (conv.kind == LayerKind::kConvolution) return i / (spatial * size(1));
+  // [I, O/g, spatial...]
+  const auto groups = static_cast<size_t>(conv.attrs.Int("groups", 1));
+  const size_t group = i / (spatial * size(1)) / (size(0) / groups);
+  return group * size(1) + i / spatial % size(1);
 }
 
 Result<TensorId> IntoConvolution(Rewriter& rw, const Layer& norm) {
@@ -58,8 +73,9 @@ Result<TensorId> IntoConvolution(Rewriter& rw, const Layer& norm) {
   if (!fold) return kNone;
   const ir::Weights& old = *network.constant(conv->inputs[1]);
   std::vector<double> weights = ToDoubles(old);
-  const size_t per_channel = weights.size() / std::max<size_t>(fold->scale.size(), 1);
-  for (size_t i = 0; i < weights.size(); ++i) weights[i] *= fold->scale[i / per_channel];
+  for (size_t i = 0; i < weights.size(); ++i) {
+    weights[i] *= fold->scale[ChannelOf(*conv, old.dims, i)];
+  }
   std::vector<double> bias = fold->shift;
   if (conv->attrs.Bool("has_bias")) {
     const std::vector<double> before = ToDoubles(*network.constant(conv->inputs[2]));
@@ -73,7 +89,7 @@ Result<TensorId> IntoConvolution(Rewriter& rw, const Layer& norm) {
       FromDoubles(bias, dtype, {static_cast<int64_t>(bias.size())}), conv->name + ".bias");
   Attributes attrs = conv->attrs;
   attrs.Set("has_bias", true);
-  return rw.Add(LayerKind::kConvolution, {conv->inputs[0], w, b}, std::move(attrs), *conv);
+  return rw.Add(conv->kind, {conv->inputs[0], w, b}, std::move(attrs), *conv);
 }
 
 Result<TensorId> ToScaleShift(Rewriter& rw, const Layer& norm) {

@@ -1,5 +1,5 @@
-// A loop that follows a MatrixMultiply or Convolution runs in its epilogue, on the accumulators
-// while they are in the cache.
+// A loop that follows a MatrixMultiply, Convolution or Deconvolution runs in its epilogue, on the
+// accumulators while they are in the cache.
 #include <algorithm>
 
 #include "core/loop/program.h"
@@ -10,7 +10,8 @@ namespace torch_tensorrt::core::optimizer {
 namespace {
 
 bool IsProduct(const Layer& layer) {
-  return layer.kind == LayerKind::kMatrixMultiply || layer.kind == LayerKind::kConvolution;
+  return layer.kind == LayerKind::kMatrixMultiply || layer.kind == LayerKind::kConvolution ||
+         layer.kind == LayerKind::kDeconvolution;
 }
 
 // Can the loop take input `i` from its producer's accumulators?

@@ -104,7 +104,8 @@ class Grower {
       const Layer* producer = network_.producer(input);
       return producer != nullptr && network_.use_count(input) == 1 &&
              (producer->kind == LayerKind::kMatrixMultiply ||
-              producer->kind == LayerKind::kConvolution);
+              producer->kind == LayerKind::kConvolution ||
+              producer->kind == LayerKind::kDeconvolution);
     });
   }
 

@@ -1,4 +1,4 @@
-// Transposes, reshapes and biases around MatrixMultiply and Convolution go into them.
+// Transposes, reshapes and biases around MatrixMultiply and convolutions go into them.
 #include "core/optimizer/pass.h"
 #include "core/optimizer/rewriter.h"
 
@@ -69,13 +69,14 @@ Result<TensorId> AddedBias(Rewriter& rw, const Layer& add) {
   for (size_t i = 0; i < 2; ++i) {
     const Layer* product = rw.OnlyMade(add.inputs[i], LayerKind::kMatrixMultiply);
     if (product == nullptr) product = rw.OnlyMade(add.inputs[i], LayerKind::kConvolution);
+    if (product == nullptr) product = rw.OnlyMade(add.inputs[i], LayerKind::kDeconvolution);
     if (product == nullptr || product->attrs.Bool("has_bias") || product->attrs.Has("epilogue")) {
       continue;
     }
     const SymDims dims = rw.dims(product->outputs[0]);
     if (dims != rw.dims(add.outputs[0]) || !rw.IsConstant(add.inputs[1 - i])) continue;
     const bool first =
-        product->kind == LayerKind::kConvolution && !product->attrs.Bool("channels_last");
+        product->kind != LayerKind::kMatrixMultiply && !product->attrs.Bool("channels_last");
     const size_t behind = first ? dims.size() - 2 : 0;
     TRT_ASSIGN_OR_RETURN(const TensorId bias, AsBias(rw, add.inputs[1 - i],
                                                      dims[dims.size() - 1 - behind], behind, add));

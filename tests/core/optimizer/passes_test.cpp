@@ -45,6 +45,28 @@ TEST(FoldBatchNorm, BecomesScaleAndShiftWhenTheConvolutionIsReadTwice) {
   EXPECT_EQ(CountKind(network, LayerKind::kElementwise), 2);
 }
 
+// Upsampling by transposed convolutions in three spatial dims, with norm, bias and activation.
+std::string UpNet() {
+  return "symbol n 1 2 4\ninput %x : f32[n, 4, 2, 3, 3]\n" +
+         ConstantLine("w1", {4, 3, 1, 2, 2}, 1) +
+         "%c1 = Deconvolution(%x, %w1) {stride=[1, 2, 2], padding=[0, 0, 0, 0, 0, 0], "
+         "dilation=[1, 1, 1], output_padding=[0, 0, 0], groups=2}\n" +
+         ConstantLine("m", {6}, 3) + ConstantLine("v", {6}, 4, "f32", 0.1) +
+         "%n = Normalization(%c1, %m, %v) {kind=\"batch\", eps=0x1p-10}\n"
+         "%r = Unary(%n) {op=op:Relu}\n" +
+         ConstantLine("w2", {6, 2, 2, 3, 3}, 5) + ConstantLine("b", {2, 1, 1, 1}, 6) +
+         "%c2 = Deconvolution(%r, %w2) {stride=[2, 1, 2], padding=[0, 1, 1, 0, 1, 1], "
+         "dilation=[1, 1, 1], output_padding=[1, 0, 1], groups=1}\n"
+         "%s = Elementwise(%c2, %b) {op=op:Add}\n%y = Unary(%s) {op=op:Sigmoid}\n"
+         "output \"y\" %y\n";
+}
+
+TEST(FoldBatchNorm, GoesIntoTheTransposedConvolution) {
+  const ir::Network network = Apply(FoldBatchNorm, UpNet());
+  EXPECT_EQ(CountKind(network, LayerKind::kNormalization), 0);
+  EXPECT_EQ(CountKind(network, LayerKind::kElementwise), 1);
+}
+
 TEST(SimplifyMatMul, TakesTransposesReshapesAndBiases) {
   const ir::Network network = Apply(
       SimplifyMatMul, "symbol s 1 3 9\ninput %x : f32[2, s, 3]\n" + ConstantLine("w", {4, 3}, 1) +
@@ -249,6 +271,20 @@ TEST(AssignLayout, FollowsConvolutionsToTheEnd) {
   EXPECT_EQ(CountKind(network, LayerKind::kTranspose), 1) << network.ToString();
 }
 
+TEST(Pipeline, TransposedConvolutionsRunChannelsLastWithTheirActivations) {
+  ir::Network network = MustParse(UpNet());
+  ASSERT_TRUE(Optimize(&network, {.disabled = {}, .verify = true, .dump = {}}).ok());
+  EXPECT_EQ(CountKind(network, LayerKind::kFused), 0) << network.ToString();
+  EXPECT_EQ(CountKind(network, LayerKind::kTranspose), 2) << network.ToString();
+  for (ir::LayerId id : network.order()) {
+    const ir::Layer& layer = *network.layer(id);
+    if (layer.kind != LayerKind::kDeconvolution) continue;
+    EXPECT_TRUE(layer.attrs.Bool("channels_last"));
+    EXPECT_TRUE(layer.attrs.Bool("has_bias"));
+    EXPECT_TRUE(layer.attrs.Has("epilogue"));
+  }
+}
+
 TEST(FusePointwise, MakesOneLoopOfAChain) {
   const ir::Network network =
       Apply(FusePointwise,
@@ -366,7 +402,8 @@ TEST_P(WholePipeline, KeepsResultsUnderEverySwitch) {
 
 INSTANTIATE_TEST_SUITE_P(Networks, WholePipeline,
                          testing::Values(ConvNet(), Projections(true), Projections(false),
-                                         Feed("f32"), Feed("bf16"), ConvBatchNorm("", "c")));
+                                         Feed("f32"), Feed("bf16"), ConvBatchNorm("", "c"),
+                                         UpNet()));
 
 }  // namespace
 }  // namespace torch_tensorrt::core::optimizer

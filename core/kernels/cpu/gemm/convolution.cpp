@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "core/kernels/cpu/gemm/kernels.h"
 #include "core/kernels/cpu/gemm/output.h"
 #include "core/kernels/cpu/gemm/pack.h"
+#include "core/kernels/cpu/gemm/pixels.h"
 #include "core/kernels/cpu/gemm/rows.h"
 #include "core/kernels/cpu/gemm/select.h"
 #include "core/kernels/cpu/gemm/winograd.h"
@@ -19,113 +19,6 @@ namespace torch_tensorrt::core::kernels {
 namespace {
 
 constexpr size_t kLine = 64;
-
-// The pixels under a filter as rows of a matrix. A tap outside the image leads to zeros; a merged
-// filter row that sticks out on the left or right is assembled in scratch.
-class PixelRows final : public RowSource {
- public:
-  PixelRows(const ConvolutionParams& params, const ConvolutionSize& size,
-            const ConvolutionTaps& taps, const char* image, int64_t element, const char* zeros)
-      : p_(params), s_(size), t_(taps), image_(image), element_(element), zeros_(zeros) {}
-
-  static int64_t ScratchPerRow(const ConvolutionParams& p, const ConvolutionTaps& taps,
-                               int64_t element) {
-    if (!taps.rows_merged || (p.pad_left == 0 && p.pad_right == 0)) return 0;
-    return (taps.taps * taps.run * element + 15) / 16 * 16;
-  }
-  int64_t ScratchPerRow() const override { return ScratchPerRow(p_, t_, element_); }
-
-  void Locate(int64_t row, int64_t count, const void** pointers, int64_t stride,
-              std::byte* scratch) const override {
-    const int64_t plane = s_.out_h * s_.out_w;
-    int64_t n = row / plane;
-    int64_t oh = row % plane / s_.out_w;
-    int64_t ow = row % s_.out_w;
-    for (int64_t i = 0; i < count; ++i) {
-      if (t_.rows_merged) {
-        LocateRows(n, oh, ow, pointers + i, stride, scratch + i * ScratchPerRow());
-      } else {
-        LocateTaps(n, oh, ow, pointers + i, stride);
-      }
-      if (++ow == s_.out_w) {
-        ow = 0;
-        if (++oh == s_.out_h) {
-          oh = 0;
-          ++n;
-        }
-      }
-    }
-  }
-
- private:
-  // Where the first tap of an output pixel would lie; may be outside the image.
-  struct Corner {
-    int64_t ih, iw;
-    int64_t offset;  // bytes from the image's start
-  };
-  Corner CornerOf(int64_t n, int64_t oh, int64_t ow) const {
-    const int64_t ih = oh * p_.stride_h - p_.pad_top;
-    const int64_t iw = ow * p_.stride_w - p_.pad_left;
-    return {ih, iw, ((n * s_.in_h + ih) * s_.in_w + iw) * p_.in_channels * element_};
-  }
-  bool RowsInside(int64_t ih) const {
-    return ih >= 0 && ih + (p_.kernel_h - 1) * p_.dilation_h < s_.in_h;
-  }
-
-  void LocateTaps(int64_t n, int64_t oh, int64_t ow, const void** out, int64_t stride) const {
-    const Corner corner = CornerOf(n, oh, ow);
-    const int64_t step = p_.dilation_w * p_.in_channels * element_;
-    const int64_t line = p_.dilation_h * s_.in_w * p_.in_channels * element_;
-    const bool inside = RowsInside(corner.ih) && corner.iw >= 0 &&
-                        corner.iw + (p_.kernel_w - 1) * p_.dilation_w < s_.in_w;
-    for (int64_t kh = 0; kh < p_.kernel_h; ++kh) {
-      const int64_t ih = corner.ih + kh * p_.dilation_h;
-      const bool line_inside = inside || (ih >= 0 && ih < s_.in_h);
-      int64_t at = corner.offset + kh * line;
-      int64_t iw = corner.iw;
-      for (int64_t kw = 0; kw < p_.kernel_w; ++kw, out += stride) {
-        const bool tap_inside = inside || (line_inside && iw >= 0 && iw < s_.in_w);
-        *out = tap_inside ? image_ + at : zeros_;
-        at += step;
-        iw += p_.dilation_w;
-      }
-    }
-  }
-
-  void LocateRows(int64_t n, int64_t oh, int64_t ow, const void** out, int64_t stride,
-                  std::byte* scratch) const {
-    const Corner corner = CornerOf(n, oh, ow);
-    const int64_t pixel = p_.in_channels * element_;
-    const int64_t line = p_.dilation_h * s_.in_w * pixel;
-    const int64_t first = std::max<int64_t>(corner.iw, 0);
-    const int64_t last = std::min(corner.iw + p_.kernel_w, s_.in_w);
-    const bool rows_inside = RowsInside(corner.ih);
-    const bool columns_inside = last - first == p_.kernel_w;
-    int64_t at = corner.offset;
-    for (int64_t kh = 0; kh < p_.kernel_h; ++kh, out += stride, at += line) {
-      const int64_t ih = corner.ih + kh * p_.dilation_h;
-      if ((!rows_inside && (ih < 0 || ih >= s_.in_h)) || first >= last) {
-        *out = zeros_;
-      } else if (columns_inside) {
-        *out = image_ + at;
-      } else {
-        const int64_t bytes = t_.run * element_;
-        std::byte* to = scratch + kh * bytes;
-        std::memset(to, 0, static_cast<size_t>(bytes));
-        std::memcpy(to + (first - corner.iw) * pixel, image_ + at + (first - corner.iw) * pixel,
-                    static_cast<size_t>((last - first) * pixel));
-        *out = to;
-      }
-    }
-  }
-
-  const ConvolutionParams& p_;
-  const ConvolutionSize& s_;
-  const ConvolutionTaps& t_;
-  const char* image_;
-  int64_t element_;
-  const char* zeros_;
-};
 
 struct ConvolutionState final : KernelState {
   ConvolutionSize size;
@@ -141,7 +34,7 @@ struct ConvolutionState final : KernelState {
   std::vector<std::byte> zeros;  // a run outside the image
 };
 
-// "cpu.convolution": channels-last, 1 or 2 spatial dims, packed weights. Attribute "algorithm":
+// "cpu.convolution": channels-last, 1 to 3 spatial dims, packed weights. Attribute "algorithm":
 // "direct", "winograd" (where it can be used), or absent: by a cost model, for every set of shapes.
 class ConvolutionKernel final : public Kernel {
  public:
@@ -241,15 +134,6 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   return Prepared{std::move(state), scratch};
 }
 
-// Converts the whole image, so that every tap can read it.
-void Widen(const TensorView& x, float* out) {
-  const GemmMicroTable& micro = GemmMicro();
-  const auto convert = x.dtype == DataType::kBFloat16 ? micro.bf16_to_f32 : micro.f16_to_f32;
-  ParallelFor(x.numel(), 16 << 10, [&](int64_t begin, int64_t end, int /*thread*/) {
-    convert(x.as<const uint16_t>() + begin, out + begin, end - begin);
-  });
-}
-
 void ConvolutionKernel::RunGroup(const RunArgs& args, const ConvolutionState& state,
                                  const void* image, const float* bias, int64_t group, int64_t task,
                                  std::byte* scratch) const {
@@ -313,7 +197,7 @@ Status ConvolutionKernel::Run(const RunArgs& args) const {
   if (state.winograd && RunFast(args, state, bias, scratch)) return Status::Ok();
   const void* image = args.inputs[0].data;
   if (state.widen) {
-    Widen(args.inputs[0], reinterpret_cast<float*>(scratch));
+    WidenAll(args.inputs[0], reinterpret_cast<float*>(scratch));
     image = scratch;
     scratch += state.image_bytes;
   }

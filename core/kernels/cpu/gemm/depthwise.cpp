@@ -57,9 +57,9 @@ Result<std::unique_ptr<const Kernel>> DepthwiseKernel::Create(const Attributes& 
                        " output channels in ", p.groups,
                        " groups; use cpu.convolution unless all three are equal");
   }
-  if (p.kernel_h > kMaxFilterRows) {
-    return Unsupported("[cpu.depthwise_convolution] filter of ", p.kernel_h, " rows, at most ",
-                       kMaxFilterRows, " are supported; use cpu.convolution");
+  if (p.kernel_d * p.kernel_h > kMaxFilterRows) {
+    return Unsupported("[cpu.depthwise_convolution] filter of ", p.kernel_d * p.kernel_h,
+                       " rows, at most ", kMaxFilterRows, " are supported; use cpu.convolution");
   }
   TRT_ASSIGN_OR_RETURN(kernel->output_, OutputStage::Create(attributes, 2));
   return std::unique_ptr<const Kernel>(std::move(kernel));
@@ -84,14 +84,15 @@ Result<Prepared> DepthwiseKernel::Prepare(const PrepareArgs& args) const {
   TRT_ASSIGN_OR_RETURN(state->output, output_.Prepare("cpu.depthwise_convolution", args.inputs,
                                                       args.outputs[0], channels));
   const int64_t threads = MaxThreads();
-  const int64_t lines = state->size.batch * state->size.out_h;
+  const int64_t lines = state->size.batch * state->size.out_d * state->size.out_h;
   // A line is cut into channel ranges only where there are too few lines for the threads.
   const int64_t wanted =
       lines >= 4 * threads ? 1 : (4 * threads + lines - 1) / std::max<int64_t>(lines, 1);
   const int64_t per_chunk = std::max<int64_t>((channels + wanted - 1) / wanted, 4 * kLineValues);
   state->chunk = (per_chunk + kLineValues - 1) / kLineValues * kLineValues;
   state->chunks = (channels + state->chunk - 1) / state->chunk;
-  const int64_t work = state->size.out_w * state->chunk * params_.kernel_h * params_.kernel_w;
+  const int64_t work =
+      state->size.out_w * state->chunk * params_.kernel_d * params_.kernel_h * params_.kernel_w;
   const int64_t total = lines * state->chunks;
   state->grain = std::max(
       {int64_t{1}, kMinTaskWork / std::max<int64_t>(work, 1), (total + threads - 1) / threads});
@@ -121,17 +122,22 @@ void DepthwiseKernel::RunLine(const RunArgs& args, const DepthwiseState& state, 
   d.out_stride = state.output.in_place ? state.output.row_stride : state.chunk;
   d.in_w = s.in_w;
   d.out_w = s.out_w;
-  d.kernel_h = params_.kernel_h;
+  d.kernel_h = params_.kernel_d * params_.kernel_h;
   d.kernel_w = params_.kernel_w;
   d.stride_w = params_.stride_w;
   d.dilation_w = params_.dilation_w;
   d.pad_left = params_.pad_left;
   const void* lines[kMaxFilterRows];
+  const int64_t slice = line / s.out_h;
   const int64_t ih0 = line % s.out_h * params_.stride_h - params_.pad_top;
-  for (int64_t kh = 0; kh < params_.kernel_h; ++kh) {
-    const int64_t ih = ih0 + kh * params_.dilation_h;
-    const int64_t at = (line / s.out_h * s.in_h + ih) * s.in_w * params_.in_channels + channel;
-    lines[kh] = ih < 0 || ih >= s.in_h ? nullptr : static_cast<const char*>(x.data) + at * element;
+  const int64_t id0 = slice % s.out_d * params_.stride_d - params_.pad_front;
+  for (int64_t i = 0; i < d.kernel_h; ++i) {
+    const int64_t id = id0 + i / params_.kernel_h * params_.dilation_d;
+    const int64_t ih = ih0 + i % params_.kernel_h * params_.dilation_h;
+    const bool inside = id >= 0 && id < s.in_d && ih >= 0 && ih < s.in_h;
+    const int64_t at =
+        ((slice / s.out_d * s.in_d + id) * s.in_h + ih) * s.in_w * params_.in_channels + channel;
+    lines[i] = inside ? static_cast<const char*>(x.data) + at * element : nullptr;
   }
   d.lines = lines;
   const DepthwiseTable& table = DepthwiseTableFor(CurrentIsa());
@@ -148,7 +154,7 @@ Status DepthwiseKernel::Run(const RunArgs& args) const {
   const auto& state = *static_cast<const DepthwiseState*>(args.state);
   const float* bias = output_.Bias(args.inputs, args.scratch);
   std::byte* blocks = args.scratch + state.bias_bytes;
-  const int64_t total = state.size.batch * state.size.out_h * state.chunks;
+  const int64_t total = state.size.batch * state.size.out_d * state.size.out_h * state.chunks;
   ParallelFor(total, state.grain, [&](int64_t begin, int64_t end, int slot) {
     auto* block = reinterpret_cast<float*>(blocks + static_cast<size_t>(slot) * state.block_bytes);
     for (int64_t i = begin; i < end; ++i) {

@@ -8,8 +8,8 @@
 namespace torch_tensorrt::core::kernels {
 
 struct DepthwiseLine {
-  const void* const*
-      lines;  // [kernel_h]: pixel 0 of the image line under each filter row, null outside the image
+  const void* const* lines;  // [kernel_h]: pixel 0 of the image line under each filter row, null
+                             // outside the image; of filters with depth, the rows of all slices
   const float* weights;  // [kernel_h * kernel_w][weight_stride]
   const float* bias;     // or null
   float* out;            // pixel 0; pixels out_stride apart

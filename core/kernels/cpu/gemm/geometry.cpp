@@ -5,9 +5,10 @@
 namespace torch_tensorrt::core::kernels {
 namespace {
 
-// Element i of a list over the spatial dims; 1-d convolutions have a height of `fallback`.
-int64_t Height(const Dims& dims, int64_t spatial, int64_t fallback) {
-  return spatial == 2 ? dims[0] : fallback;
+// The value for the dim `from_last` before the innermost in a list whose spatial dims end before
+// `end`; `fallback` for dims that the convolution does not have.
+int64_t Spatial(const Dims& dims, size_t end, size_t spatial, size_t from_last, int64_t fallback) {
+  return from_last < spatial ? dims[end - 1 - from_last] : fallback;
 }
 
 int64_t OutputSize(int64_t in, int64_t pads, int64_t kernel, int64_t stride, int64_t dilation) {
@@ -32,9 +33,9 @@ Result<ConvolutionParams> ConvolutionParams::Parse(std::string_view tag,
   const Dims stride = attributes.Ints("stride");
   const Dims padding = attributes.Ints("padding");
   const size_t spatial = p.kernel.size();
-  if (spatial < 1 || spatial > 2) {
+  if (spatial < 1 || spatial > 3) {
     return Unsupported("[", tag, "] ", spatial,
-                       " spatial dims; 1 and 2 are supported, others run on the reference kernel");
+                       " spatial dims; 1 to 3 are supported, others run on the reference kernel");
   }
   if (p.dilation.size() != spatial || stride.size() != spatial || padding.size() != 2 * spatial ||
       !AllAtLeast(p.kernel, 1) || !AllAtLeast(p.dilation, 1) || !AllAtLeast(stride, 1) ||
@@ -44,15 +45,20 @@ Result<ConvolutionParams> ConvolutionParams::Parse(std::string_view tag,
                            padding.size(), " values, or one is out of range");
   }
   p.spatial = static_cast<int64_t>(spatial);
-  p.kernel_h = Height(p.kernel, p.spatial, 1);
+  p.kernel_d = Spatial(p.kernel, spatial, spatial, 2, 1);
+  p.kernel_h = Spatial(p.kernel, spatial, spatial, 1, 1);
   p.kernel_w = p.kernel.back();
-  p.stride_h = Height(stride, p.spatial, 1);
+  p.stride_d = Spatial(stride, spatial, spatial, 2, 1);
+  p.stride_h = Spatial(stride, spatial, spatial, 1, 1);
   p.stride_w = stride.back();
-  p.dilation_h = Height(p.dilation, p.spatial, 1);
+  p.dilation_d = Spatial(p.dilation, spatial, spatial, 2, 1);
+  p.dilation_h = Spatial(p.dilation, spatial, spatial, 1, 1);
   p.dilation_w = p.dilation.back();
-  p.pad_top = Height(padding, p.spatial, 0);
+  p.pad_front = Spatial(padding, spatial, spatial, 2, 0);
+  p.pad_top = Spatial(padding, spatial, spatial, 1, 0);
   p.pad_left = padding[spatial - 1];
-  p.pad_bottom = spatial == 2 ? padding[2] : 0;
+  p.pad_back = Spatial(padding, 2 * spatial, spatial, 2, 0);
+  p.pad_bottom = Spatial(padding, 2 * spatial, spatial, 1, 0);
   p.pad_right = padding.back();
   p.groups = attributes.Int("groups", 1);
   p.in_channels = attributes.Int("in_channels", -1);
@@ -66,8 +72,8 @@ Result<ConvolutionParams> ConvolutionParams::Parse(std::string_view tag,
   return p;
 }
 
-Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionParams& params,
-                                        const TensorView& x, const TensorView& output) {
+Result<ConvolutionSize> SizesOf(std::string_view tag, const ConvolutionParams& params,
+                                const TensorView& x, const TensorView& output) {
   const int rank = static_cast<int>(params.spatial) + 2;
   const auto last = static_cast<size_t>(rank - 1);
   if (x.rank != rank || output.rank != rank || x.dims[last] != params.in_channels ||
@@ -85,16 +91,31 @@ Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionP
   }
   ConvolutionSize s;
   s.batch = x.dims[0];
-  s.in_h = params.spatial == 2 ? x.dims[1] : 1;
   s.in_w = x.dims[last - 1];
-  s.out_h = OutputSize(s.in_h, params.pad_top + params.pad_bottom, params.kernel_h, params.stride_h,
-                       params.dilation_h);
-  s.out_w = OutputSize(s.in_w, params.pad_left + params.pad_right, params.kernel_w, params.stride_w,
-                       params.dilation_w);
-  const int64_t out_h = params.spatial == 2 ? output.dims[1] : 1;
-  if (out_h != s.out_h || output.dims[last - 1] != s.out_w) {
+  s.out_w = output.dims[last - 1];
+  if (params.spatial > 1) {
+    s.in_h = x.dims[last - 2];
+    s.out_h = output.dims[last - 2];
+  }
+  if (params.spatial > 2) {
+    s.in_d = x.dims[last - 3];
+    s.out_d = output.dims[last - 3];
+  }
+  return s;
+}
+
+Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionParams& params,
+                                        const TensorView& x, const TensorView& output) {
+  TRT_ASSIGN_OR_RETURN(const ConvolutionSize s, SizesOf(tag, params, x, output));
+  const int64_t out_d = OutputSize(s.in_d, params.pad_front + params.pad_back, params.kernel_d,
+                                   params.stride_d, params.dilation_d);
+  const int64_t out_h = OutputSize(s.in_h, params.pad_top + params.pad_bottom, params.kernel_h,
+                                   params.stride_h, params.dilation_h);
+  const int64_t out_w = OutputSize(s.in_w, params.pad_left + params.pad_right, params.kernel_w,
+                                   params.stride_w, params.dilation_w);
+  if (out_d != s.out_d || out_h != s.out_h || out_w != s.out_w) {
     return InvalidArgument("[", tag, "] output ", DimsText(output), " of x ", DimsText(x),
-                           " should be ", s.out_h, " by ", s.out_w);
+                           " should be ", out_d, " by ", out_h, " by ", out_w);
   }
   return s;
 }

@@ -9,6 +9,8 @@ constexpr KernelEntry kEntries[] = {
     {"cpu.gemm", CreateGemm, layers::LayerKind::kMatrixMultiply, &UnpackedMatrix},
     {"cpu.batched_gemm", CreateBatchedGemm, layers::LayerKind::kMatrixMultiply, nullptr},
     {"cpu.convolution", CreateConvolution, layers::LayerKind::kConvolution, &UnpackedFilter},
+    {"cpu.convolution_transposed", CreateConvolutionTransposed, layers::LayerKind::kDeconvolution,
+     &UnpackedTransposedFilter},
     {"cpu.depthwise_convolution", CreateDepthwiseConvolution, layers::LayerKind::kConvolution,
      &UnpackedFilter},
 };

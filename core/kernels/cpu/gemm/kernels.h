@@ -10,6 +10,7 @@ namespace torch_tensorrt::core::kernels {
 Result<std::unique_ptr<const Kernel>> CreateGemm(const Attributes& attributes);
 Result<std::unique_ptr<const Kernel>> CreateBatchedGemm(const Attributes& attributes);
 Result<std::unique_ptr<const Kernel>> CreateConvolution(const Attributes& attributes);
+Result<std::unique_ptr<const Kernel>> CreateConvolutionTransposed(const Attributes& attributes);
 Result<std::unique_ptr<const Kernel>> CreateDepthwiseConvolution(const Attributes& attributes);
 
 }  // namespace torch_tensorrt::core::kernels

@@ -48,7 +48,7 @@ struct ConvolutionTaps {
   int64_t run = 0;
   bool rows_merged = false;  // a tap is a whole filter row
 };
-// `kernel` and `dilation` have the 1 or 2 spatial dims.
+// `kernel` and `dilation` have the 1 to 3 spatial dims.
 ConvolutionTaps TapsOf(const Dims& kernel, const Dims& dilation, int64_t in_channels,
                        int64_t groups);
 // Bytes of the packed weights: groups one after the other, each packed as a matrix.

@@ -2,6 +2,7 @@
 
 #include "core/kernels/cpu/gemm/select.h"
 #include "core/types/half.h"
+#include "core/util/parallel.h"
 
 namespace torch_tensorrt::core::kernels {
 namespace {
@@ -69,6 +70,14 @@ MatrixRef ReadAsRows(const TensorView& view) {
     }
   }
   return m;
+}
+
+void WidenAll(const TensorView& x, float* out) {
+  const GemmMicroTable& micro = GemmMicro();
+  const auto convert = x.dtype == DataType::kBFloat16 ? micro.bf16_to_f32 : micro.f16_to_f32;
+  ParallelFor(x.numel(), 16 << 10, [&](int64_t begin, int64_t end, int /*thread*/) {
+    convert(x.as<const uint16_t>() + begin, out + begin, end - begin);
+  });
 }
 
 bool MatrixRows::IsDirect(DataType dtype, int64_t column_stride, DataType b_dtype) {

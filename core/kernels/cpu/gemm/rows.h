@@ -25,6 +25,9 @@ bool CanReadAsRows(const TensorView& view);
 // That matrix. REQUIRES: CanReadAsRows(view).
 MatrixRef ReadAsRows(const TensorView& view);
 
+// Converts all of a dense half-precision tensor, in parallel.
+void WidenAll(const TensorView& x, float* out);
+
 // Reads rows in place when `direct` (their values have the type the micro-kernels take), else
 // widens or gathers each block's rows into f32 scratch.
 class MatrixRows final : public RowSource {

@@ -282,7 +282,7 @@ TEST(ConvolutionTest, RefusalsNameTheReason) {
   EXPECT_EQ(
       RunKernel("cpu.depthwise_convolution", attributes, {x.view, packed.view}, {y.view}).code(),
       StatusCode::kUnsupported);
-  attributes.Set("kernel", Dims{3, 3, 3});
+  attributes.Set("kernel", Dims{3, 3, 3, 3});
   EXPECT_EQ(RunKernel("cpu.convolution", attributes, {x.view, packed.view}, {y.view}).code(),
             StatusCode::kUnsupported);
 }

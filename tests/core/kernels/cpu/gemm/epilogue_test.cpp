@@ -2,42 +2,10 @@
 #include <algorithm>
 
 #include "core/kernels/cpu/gemm/pack.h"
-#include "core/loop/program.h"
 #include "tests/core/kernels/cpu/gemm/gemm_test_util.h"
 
 namespace torch_tensorrt::core::kernels {
 namespace {
-
-// out = relu(acc) + residual, over `rank` dims.
-ProgramText ReluAddProgram(int rank, DataType dtype) {
-  loop::Program p;
-  p.rank = rank;
-  loop::Input acc;
-  loop::Input residual;
-  for (int8_t d = 0; d < rank; ++d) {
-    acc.map.push_back(d);
-    residual.map.push_back(d);
-  }
-  acc.accumulator = true;
-  residual.dtype = dtype;
-  p.inputs = {acc, residual};
-  p.outputs = {loop::Output{dtype, false}};
-  loop::Instr load0, load1, relu, add, store;
-  load0.kind = load1.kind = loop::InstrKind::kLoad;
-  load1.index = 1;
-  relu.kind = add.kind = loop::InstrKind::kPointwise;
-  relu.op = PointwiseOp::kRelu;
-  relu.args[0] = 0;
-  add.op = PointwiseOp::kAdd;
-  add.args[0] = 2;
-  add.args[1] = 1;
-  store.kind = loop::InstrKind::kStore;
-  store.args[0] = 3;
-  p.instrs = {load0, load1, relu, add, store};
-  const Status status = p.Verify();
-  EXPECT_TRUE(status.ok()) << status.ToString();
-  return {p.ToString()};
-}
 
 TEST(EpilogueTest, Gemm) {
   std::mt19937 random(31);

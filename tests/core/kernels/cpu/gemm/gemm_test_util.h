@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/kernels/kernel.h"
+#include "core/loop/program.h"
 #include "core/types/half.h"
 #include "core/types/tensor_view.h"
 
@@ -79,17 +80,45 @@ class TestTensor {
 inline Status RunKernel(std::string_view id, const Attributes& attributes,
                         const std::vector<TensorView>& inputs,
                         const std::vector<TensorView>& outputs) {
-  KernelFactory create = nullptr;
-  for (const KernelEntry& entry : CpuGemmKernels()) {
-    if (entry.id == id) create = entry.create;
-  }
-  if (create == nullptr) return InternalError("no kernel ", id);
-  TRT_ASSIGN_OR_RETURN(auto kernel, create(attributes));
+  const KernelEntry* entry = FindKernel(id);
+  if (entry == nullptr) return InternalError("no kernel ", id);
+  TRT_ASSIGN_OR_RETURN(auto kernel, entry->create(attributes));
   TRT_ASSIGN_OR_RETURN(Prepared prepared, kernel->Prepare({attributes, inputs, outputs}));
   std::vector<std::byte> scratch(prepared.scratch_bytes + 64, std::byte{0xff});
   auto at = reinterpret_cast<uintptr_t>(scratch.data());
   at = (at + 63) / 64 * 64;
   return kernel->Run({inputs, outputs, reinterpret_cast<std::byte*>(at), prepared.state.get()});
+}
+
+// out = relu(acc) + residual, over `rank` dims.
+inline ProgramText ReluAddProgram(int rank, DataType dtype) {
+  loop::Program p;
+  p.rank = rank;
+  loop::Input acc;
+  loop::Input residual;
+  for (int8_t d = 0; d < rank; ++d) {
+    acc.map.push_back(d);
+    residual.map.push_back(d);
+  }
+  acc.accumulator = true;
+  residual.dtype = dtype;
+  p.inputs = {acc, residual};
+  p.outputs = {loop::Output{dtype, false}};
+  loop::Instr load0, load1, relu, add, store;
+  load0.kind = load1.kind = loop::InstrKind::kLoad;
+  load1.index = 1;
+  relu.kind = add.kind = loop::InstrKind::kPointwise;
+  relu.op = PointwiseOp::kRelu;
+  relu.args[0] = 0;
+  add.op = PointwiseOp::kAdd;
+  add.args[0] = 2;
+  add.args[1] = 1;
+  store.kind = loop::InstrKind::kStore;
+  store.args[0] = 3;
+  p.instrs = {load0, load1, relu, add, store};
+  const Status status = p.Verify();
+  EXPECT_TRUE(status.ok()) << status.ToString();
+  return {p.ToString()};
 }
 
 // Largest allowed |error| of a sum of k products of values in [-1, 1], stored as dtype.

@@ -222,10 +222,10 @@ TEST(WinogradTest, ChosenOnlyWhereItPays) {
   params.in_channels = params.out_channels = 64;
   EXPECT_TRUE(CanUseWinograd(params, DataType::kFloat32, true));
   EXPECT_FALSE(CanUseWinograd(params, DataType::kBFloat16, true));
-  EXPECT_TRUE(PrefersWinograd(params, {1, 56, 56, 56, 56}));
-  EXPECT_FALSE(PrefersWinograd(params, {1, 1, 1, 1, 1}));
+  EXPECT_TRUE(PrefersWinograd(params, {1, 1, 56, 56, 1, 56, 56}));
+  EXPECT_FALSE(PrefersWinograd(params, {1, 1, 1, 1, 1, 1, 1}));
   params.in_channels = 3;
-  EXPECT_FALSE(PrefersWinograd(params, {1, 224, 224, 224, 224}));
+  EXPECT_FALSE(PrefersWinograd(params, {1, 1, 224, 224, 1, 224, 224}));
   params.stride_w = 2;
   EXPECT_FALSE(CanUseWinograd(params, DataType::kFloat32, true));
 }
