@@ -43,6 +43,7 @@ std::span<const Tactic> CpuTacticsFor(ir::LayerKind kind) {
     case LayerKind::kConcat:
     case LayerKind::kCopy:
     case LayerKind::kReduce:
+    case LayerKind::kPad:
     case LayerKind::kPool:
     case LayerKind::kAdaptivePool:
     case LayerKind::kResize:
@@ -58,7 +59,6 @@ std::span<const Tactic> CpuTacticsFor(ir::LayerKind kind) {
     case LayerKind::kScatterElements:
     case LayerKind::kIndex:
     case LayerKind::kIndexPut:
-    case LayerKind::kPad:
     case LayerKind::kTopK:
     case LayerKind::kSort:
     case LayerKind::kScan:

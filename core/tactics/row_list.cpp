@@ -58,6 +58,10 @@ Result<StepSpec> DescribeReduce(const TacticQuery& query) {
   return PassThrough(query, "cpu.reduce", LayoutNeed::kContiguous);
 }
 
+Result<StepSpec> DescribePad(const TacticQuery& query) {
+  return PassThrough(query, "cpu.pad", LayoutNeed::kContiguous);
+}
+
 Result<StepSpec> DescribePool(const TacticQuery& query) {
   TRT_RETURN_IF_ERROR(NeedFloat(query));
   if (query.layer.attrs.Bool("with_indices")) return Unsupported("indices are wanted");
@@ -85,6 +89,7 @@ std::span<const Tactic> RowTactics(LayerKind kind) {
   static constexpr Tactic kConcat[] = {{"cpu.concat", DescribeConcat}, {"ref", DescribeReference}};
   static constexpr Tactic kCopy[] = {{"cpu.copy", DescribeCopy}, {"ref", DescribeReference}};
   static constexpr Tactic kReduce[] = {{"cpu.reduce", DescribeReduce}, {"ref", DescribeReference}};
+  static constexpr Tactic kPad[] = {{"cpu.pad", DescribePad}, {"ref", DescribeReference}};
   static constexpr Tactic kPool[] = {{"cpu.pool", DescribePool}, {"ref", DescribeReference}};
   static constexpr Tactic kResize[] = {{"cpu.resize", DescribeResize}, {"ref", DescribeReference}};
   switch (kind) {
@@ -104,6 +109,8 @@ std::span<const Tactic> RowTactics(LayerKind kind) {
       return kCopy;
     case LayerKind::kReduce:
       return kReduce;
+    case LayerKind::kPad:
+      return kPad;
     case LayerKind::kPool:
       return kPool;
     case LayerKind::kResize:

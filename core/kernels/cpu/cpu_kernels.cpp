@@ -54,6 +54,7 @@ std::span<const KernelEntry> CpuKernels() {
       KernelEntry{"cpu.gather", &CreateGather, layers::LayerKind::kGather, nullptr},
       KernelEntry{"cpu.copy", &CreateCopy, layers::LayerKind::kCopy, nullptr},
       KernelEntry{"cpu.concat", &CreateConcat, layers::LayerKind::kConcat, nullptr},
+      KernelEntry{"cpu.pad", &CreatePad, layers::LayerKind::kPad, nullptr},
       KernelEntry{"cpu.pool", &CreatePool, layers::LayerKind::kPool, nullptr},
       KernelEntry{"cpu.resize", &CreateResize, layers::LayerKind::kResize, nullptr},
       KernelEntry{"cpu.reduce", &CreateReduce, layers::LayerKind::kReduce, nullptr},

@@ -18,6 +18,7 @@ KernelResult CreateRotary(const Attributes& attributes);
 KernelResult CreateGather(const Attributes& attributes);
 KernelResult CreateCopy(const Attributes& attributes);
 KernelResult CreateConcat(const Attributes& attributes);
+KernelResult CreatePad(const Attributes& attributes);
 KernelResult CreatePool(const Attributes& attributes);
 KernelResult CreateResize(const Attributes& attributes);
 KernelResult CreateReduce(const Attributes& attributes);

@@ -14,16 +14,6 @@ TensorView Narrowed(const TensorView& view, int dim, int64_t start, int64_t size
   return out;
 }
 
-// Position of padded position `i` in a dim of `size`, or -1 for the fill value. REQUIRES: size > 0
-// unless constant.
-int64_t PadSource(int64_t i, int64_t size, const std::string& mode) {
-  if (i >= 0 && i < size) return i;
-  if (mode == "replicate") return i < 0 ? 0 : size - 1;
-  if (mode == "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
-  if (mode == "circular") return ((i % size) + size) % size;
-  return -1;
-}
-
 }  // namespace
 
 Status RunCopy(const RefArgs& args) {

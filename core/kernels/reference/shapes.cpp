@@ -24,6 +24,14 @@ Status CheckPads(const TensorView& in, const Dims& pads, const std::string& mode
   return Status::Ok();
 }
 
+int64_t PadSource(int64_t i, int64_t size, const std::string& mode) {
+  if (i >= 0 && i < size) return i;
+  if (mode == "replicate") return i < 0 ? 0 : size - 1;
+  if (mode == "reflect") return i < 0 ? -i : 2 * (size - 1) - i;
+  if (mode == "circular") return ((i % size) + size) % size;
+  return -1;
+}
+
 Result<Dims> JointDims(std::span<const TensorView> indices) {
   Dims joint;
   for (const TensorView& v : indices) {

@@ -14,6 +14,10 @@ namespace torch_tensorrt::core::kernels::reference {
 // padded by more than the mode can take from it.
 Status CheckPads(const TensorView& in, const Dims& pads, const std::string& mode);
 
+// Position that padded position `i` of a dim of `size` takes its value from, or -1 for the fill
+// value. REQUIRES: CheckPads found the pads valid.
+int64_t PadSource(int64_t i, int64_t size, const std::string& mode);
+
 // Dims of index tensors broadcast together; InvalidArgument when they do not broadcast.
 Result<Dims> JointDims(std::span<const TensorView> indices);
 

@@ -1,4 +1,4 @@
-// cpu.copy, cpu.concat, cpu.gather, cpu.pool and cpu.resize against the reference kernels.
+// cpu.copy, cpu.concat, cpu.gather, cpu.pad, cpu.pool and cpu.resize against the reference kernels.
 #include <algorithm>
 #include <numeric>
 
@@ -97,6 +97,38 @@ TEST(CpuGather, AxesIndexTypesAndRefusals) {
       EXPECT_EQ(refused.code(), StatusCode::kInvalidArgument);
     }
   }
+}
+
+TEST(CpuPad, ModesDtypesAndCrops) {
+  const Dims pads[] = {{0, 0, 0, 0, 0, 0},  {0, 1, 2, 0, 3, 1},   {0, 2, 0, 0, 1, 0},
+                       {1, 0, 0, 1, 0, 0},  {0, -1, 3, 0, 2, -4}, {-1, 1, -2, 0, -1, 1},
+                       {0, -5, 0, 0, 2, 0}, {1, 0, 6, 2, 4, 6}};
+  for (const char* mode : {"constant", "reflect", "replicate", "circular"}) {
+    for (int t = 0; t < kDataTypeCount; ++t) {
+      const auto type = static_cast<DataType>(t);
+      const TestTensor x = RandomTensor(type, {3, 5, 7}, 6);
+      for (const Dims& p : pads) {
+        const Attributes attrs{{"mode", std::string(mode)}, {"pads", p}, {"value", 3.0}};
+        ExpectAgrees("pad", "Pad", attrs, {x.view}, type,
+                     {3 + p[0] + p[3], 5 + p[1] + p[4], 7 + p[2] + p[5]});
+      }
+    }
+  }
+}
+
+TEST(CpuPad, NothingAndRefusals) {
+  const TestTensor none(DataType::kFloat32, {2, 0, 3});
+  const Attributes attrs{{"mode", "constant"}, {"pads", Dims{0, 1, 0, 0, 1, 2}}, {"value", -0.5}};
+  ExpectAgrees("pad", "Pad", attrs, {none.view}, DataType::kFloat32, {2, 2, 5});
+  const TestTensor x = RandomTensor(DataType::kFloat32, {2, 4, 3}, 7);
+  const TestTensor out(DataType::kFloat32, {2, 3, 4});
+  const auto code = [&](const Attributes& with, const TensorView& in) {
+    return RunKernel("cpu.pad", with, {in}, {out.view}).code();
+  };
+  const Attributes nothing{{"mode", "constant"}, {"pads", Dims(6, 0)}};
+  EXPECT_EQ(code(nothing, Transposed(x.view, 1, 2)), StatusCode::kUnsupported);
+  const Attributes far{{"mode", "reflect"}, {"pads", Dims{2, 0, 0, 0, 0, 0}}};
+  EXPECT_EQ(code(far, x.view), StatusCode::kInvalidArgument);
 }
 
 TEST(CpuPool, WindowsLayoutsAndNan) {
