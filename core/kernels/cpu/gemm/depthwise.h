@@ -10,9 +10,9 @@ namespace torch_tensorrt::core::kernels {
 struct DepthwiseLine {
   const void* const* lines;  // [kernel_h]: pixel 0 of the image line under each filter row, null
                              // outside the image; of filters with depth, the rows of all slices
-  const float* weights;  // [kernel_h * kernel_w][weight_stride]
-  const float* bias;     // or null
-  float* out;            // pixel 0; pixels out_stride apart
+  const float* weights;      // [kernel_h * kernel_w][weight_stride]
+  const float* bias;         // or null
+  float* out;                // pixel 0; pixels out_stride apart
   int64_t out_stride;
   int64_t weight_stride;
   int64_t channels;
