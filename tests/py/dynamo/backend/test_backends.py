@@ -301,3 +301,13 @@ def test_a_rolled_axis_whose_size_is_not_known_to_be_positive(builds):
         x = torch.randn(2, rows, columns)
         same(compiled(x), roll(x))
     assert builds.engines >= 1
+
+
+@pytest.mark.parametrize("cell", [torch.nn.GRU, torch.nn.LSTM])
+def test_recurrent_layers_compile_when_dynamo_may_trace_them(cell):
+    layer = cell(4, 8, batch_first=True).eval()
+    x = torch.randn(2, 3, 4)
+    torch._dynamo.reset()
+    with torch.no_grad(), torch._dynamo.config.patch(allow_rnn=True):
+        result = torch.compile(layer, backend="tensorrt", fullgraph=True)(x)[0]
+        torch.testing.assert_close(result, layer(x)[0])
