@@ -59,6 +59,7 @@ StepFn FindTyped(PointwiseOp op, int scalars) {
 // T: an unsigned type of the operands' size.
 template <typename T, int kScalars>
 void MapSelect(const StepArgs& s) {
+  const int64_t cols = s.cols;
   for (int64_t r = 0; r < s.rows; ++r) {
     const uint8_t* condition = Row<uint8_t>(s, 0, r);
     const T* a = Row<T>(s, 1, r);
@@ -71,7 +72,7 @@ void MapSelect(const StepArgs& s) {
     const T a0 = kScalarA ? a[0] : T{0};
     const T b0 = kScalarB ? b[0] : T{0};
 #pragma GCC ivdep
-    for (int64_t c = 0; c < s.cols; ++c) {
+    for (int64_t c = 0; c < cols; ++c) {
       const T then_value = kScalarA ? a0 : a[c];
       const T else_value = kScalarB ? b0 : b[c];
       d[c] = (kScalarC ? c0 : condition[c]) != 0 ? then_value : else_value;

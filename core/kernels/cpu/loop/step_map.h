@@ -77,27 +77,31 @@ TRT_INLINE StepFn PickBinary(int scalars) {
 
 // Scalar code, left to the compiler to vectorise. Arguments of type T, results of type R.
 // Op::Run(T a) / Op::Run(T a, T b), or with (.., double p0, double p1) for operations with
-// parameters.
+// parameters. The count of columns is a copy: bytes that are stored may be any object's, so the
+// compiler could not count on the argument's to stay.
 template <typename T, typename R, typename Op>
 void MapScalar1(const StepArgs& s) {
+  const int64_t cols = s.cols;
   for (int64_t r = 0; r < s.rows; ++r) {
     const T* a = Row<T>(s, 0, r);
     R* d = OutRow<R>(s, r);
 #pragma GCC ivdep
-    for (int64_t c = 0; c < s.cols; ++c) d[c] = Op::Run(a[c]);
+    for (int64_t c = 0; c < cols; ++c) d[c] = Op::Run(a[c]);
   }
 }
 template <typename T, typename Op>
 void MapScalarParams(const StepArgs& s) {
+  const int64_t cols = s.cols;
   for (int64_t r = 0; r < s.rows; ++r) {
     const T* a = Row<T>(s, 0, r);
     T* d = OutRow<T>(s, r);
 #pragma GCC ivdep
-    for (int64_t c = 0; c < s.cols; ++c) d[c] = Op::Run(a[c], s.p0, s.p1);
+    for (int64_t c = 0; c < cols; ++c) d[c] = Op::Run(a[c], s.p0, s.p1);
   }
 }
 template <typename T, typename R, typename Op, bool kScalarA, bool kScalarB>
 void MapScalar2(const StepArgs& s) {
+  const int64_t cols = s.cols;
   for (int64_t r = 0; r < s.rows; ++r) {
     const T* a = Row<T>(s, 0, r);
     const T* b = Row<T>(s, 1, r);
@@ -105,7 +109,7 @@ void MapScalar2(const StepArgs& s) {
     const T b0 = kScalarB ? b[0] : T{};
     R* d = OutRow<R>(s, r);
 #pragma GCC ivdep
-    for (int64_t c = 0; c < s.cols; ++c) {
+    for (int64_t c = 0; c < cols; ++c) {
       d[c] = Op::Run(kScalarA ? a0 : a[c], kScalarB ? b0 : b[c]);
     }
   }
