@@ -22,7 +22,7 @@ TIDY_DIRS := util types loop ir conversion optimizer
 PY_FILES := py tests tools examples docsrc
 
 .DEFAULT_GOAL := help
-.PHONY: help venv build quickstart test test-core test-py lint tidy format debug tsan wheel docs bench clean
+.PHONY: help venv build extension quickstart test test-core test-py lint tidy format debug tsan wheel docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,7 +55,12 @@ build: venv ## build libtorchtrt.so, the Python module and the C++ tests, in pla
 	@$(RUN) cmake --preset release $(CMAKE_ARGS) --log-level=WARNING
 	@$(RUN) cmake --build --preset release -j $(JOBS)
 
-quickstart: build ## embed and rank sentences with a trained model, compared with eager
+# What Python needs, without the C++ tests.
+extension: venv
+	@$(RUN) cmake --preset release $(CMAKE_ARGS) --log-level=WARNING
+	@$(RUN) cmake --build --preset release -j $(JOBS) --target torchtrt_python
+
+quickstart: extension ## embed and rank sentences with a trained model, compared with eager
 	@$(RUN) python examples/quickstart.py
 
 test: build test-core test-py ## all tests

@@ -279,6 +279,10 @@ def build_candidates(
     seconds = time.perf_counter() - begin
     rows.append(compare('torch.compile("tensorrt")', "-", seconds, got, want))
     models.append(just_in_time)
+    notes.append(
+        "torch.compile traces the model at its first calls, twice here (one sentence is a graph of "
+        "its own): that is nearly all of its build time; an engine takes about a second."
+    )
 
     if inductor:
         peer, reason = compile_with_inductor(model)
