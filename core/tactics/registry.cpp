@@ -1,3 +1,5 @@
+#include <set>
+
 #include "core/tactics/lists.h"
 #include "core/tactics/tactic.h"
 
@@ -71,6 +73,18 @@ std::span<const Tactic> CpuTacticsFor(ir::LayerKind kind) {
 
 std::span<const Tactic> TacticsFor(ir::LayerKind kind, Target target) {
   return target == Target::kCuda ? CudaTacticsFor(kind) : CpuTacticsFor(kind);
+}
+
+std::vector<std::string_view> ListTactics() {
+  std::set<std::string_view> names;
+  for (const Target target : {Target::kCpu, Target::kCuda}) {
+    for (int kind = 0; kind < ir::kLayerKindCount; ++kind) {
+      for (const Tactic& tactic : TacticsFor(static_cast<ir::LayerKind>(kind), target)) {
+        if (!IsReference(tactic)) names.insert(tactic.name);
+      }
+    }
+  }
+  return {names.begin(), names.end()};
 }
 
 }  // namespace torch_tensorrt::core::tactics

@@ -48,6 +48,10 @@ struct Tactic {
 // Tactics of this kind, fastest first; empty for kinds that are no steps (Constant).
 std::span<const Tactic> TacticsFor(ir::LayerKind kind, Target target = Target::kCpu);
 
+// Names of the tactics of all kinds and targets, each once, without the reference kernels: what can
+// be disabled.
+std::vector<std::string_view> ListTactics();
+
 // Whether this is the reference kernel, the last of every list.
 constexpr bool IsReference(const Tactic& tactic) {
   return tactic.name == "ref" || tactic.name == "cuda.ref";

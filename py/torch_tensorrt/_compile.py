@@ -51,14 +51,7 @@ def compile(
     if enabled_precisions is not None:
         kwargs["enabled_precisions"] = enabled_precisions
     if _choose_ir(module, ir) == "torch_compile":
-        from torch_tensorrt.dynamo._settings import require_target, validate_options
-        from torch_tensorrt.dynamo.backend import torch_tensorrt_backend
-
-        dynamic = kwargs.pop("dynamic", None)
-        require_target(validate_options(kwargs))
-        return torch.compile(
-            module, backend=torch_tensorrt_backend, dynamic=dynamic, options=kwargs or None
-        )
+        return _compile_just_in_time(module, kwargs)
     from torch_tensorrt import dynamo
 
     tracing = _pop_tracing_options(kwargs)
@@ -74,6 +67,20 @@ def compile(
     )
     return dynamo.compile(
         program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
+    )
+
+
+def _compile_just_in_time(module: torch.nn.Module, options: dict[str, Any]) -> Any:
+    from torch_tensorrt.dynamo._settings import require_target, validate_options
+    from torch_tensorrt.dynamo.backend import torch_tensorrt_backend
+    from torch_tensorrt.dynamo.partitioning._modules import names_in_module, require_modules
+
+    dynamic = options.pop("dynamic", None)
+    settings = validate_options(options)
+    require_target(settings)
+    require_modules(settings.torch_executed_modules, names_in_module(module))
+    return torch.compile(
+        module, backend=torch_tensorrt_backend, dynamic=dynamic, options=options or None
     )
 
 
@@ -93,6 +100,7 @@ def convert_method_to_trt_engine(
         method_name: The method to convert; the others as in :func:`compile`.
 
     Raises:
+        InvalidOptionError: unknown option or bad value.
         UnsupportedOperatorException: something in the method cannot run in an engine.
         ValueError: the module has no such method.
     """
@@ -107,6 +115,7 @@ def convert_method_to_trt_engine(
             raise ValueError(f"{type(module).__name__} has no method '{method_name}'")
         target = _MethodAsForward(module, method_name)
     tracing = _pop_tracing_options(kwargs)
+    dynamo.require_target(dynamo.validate_options(kwargs))
     _require_inputs(target, inputs, arg_inputs, kwarg_inputs)
     program = dynamo.trace(
         target, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **tracing
@@ -170,9 +179,9 @@ def save(
         raise SaveError("a file_path is needed")
     if inputs is not None and arg_inputs is not None:
         raise ValueError("give inputs or arg_inputs, not both: they mean the same")
-    if isinstance(module, ExportedProgram):
-        program = module
-    elif isinstance(module, torch.fx.GraphModule):
+    _require_saveable(module)
+    program = module
+    if not isinstance(module, ExportedProgram):
         program = export(
             module,
             arg_inputs=arg_inputs if arg_inputs is not None else inputs,
@@ -180,14 +189,16 @@ def save(
             dynamic_shapes=dynamic_shapes,
             use_legacy_exporter=not retrace if use_legacy_exporter is None else use_legacy_exporter,
         )
-    else:
+    write_program(program, file_path, extra_files, pickle_protocol)
+
+
+def _require_saveable(module: Any) -> None:
+    if not isinstance(module, (ExportedProgram, torch.fx.GraphModule)):
         raise SaveError(
             f"a {type(module).__name__} cannot be saved; compile it first with "
-            f"torch_tensorrt.compile(module, "
-            "arg_inputs=...)"
+            "torch_tensorrt.compile(module, arg_inputs=...)"
             + (" (a torch.compile result cannot be saved)" if hasattr(module, "_orig_mod") else "")
         )
-    write_program(program, file_path, extra_files, pickle_protocol)
 
 
 def load(

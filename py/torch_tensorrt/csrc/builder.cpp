@@ -1,10 +1,13 @@
 // Binds core/builder: network -> torch.classes.tensorrt.Engine.
 #include "core/builder/builder.h"
 
+#include <pybind11/stl.h>
 #include <torch/csrc/jit/python/pybind_utils.h>
 
 #include "core/engine/engine.h"
+#include "core/optimizer/optimizer.h"
 #include "core/runtime/torch_engine.h"
+#include "core/tactics/tactic.h"
 #include "py/torch_tensorrt/csrc/bindings.h"
 
 namespace torch_tensorrt::python {
@@ -88,9 +91,24 @@ py::tuple Build(core::ir::Network& network, const py::dict& options) {
                         ReportDict(built->report));
 }
 
+std::vector<std::string> PassNames() {
+  std::vector<std::string> names;
+  for (const core::optimizer::PassInfo& pass : core::optimizer::ListPasses()) {
+    names.emplace_back(pass.name);
+  }
+  return names;
+}
+
+std::vector<std::string> TacticNames() {
+  const auto names = core::tactics::ListTactics();
+  return {names.begin(), names.end()};
+}
+
 }  // namespace
 
 void BindBuilder(py::module_& module) {
+  module.def("pass_names", &PassNames, "Names of the optimiser's passes, in running order.");
+  module.def("tactic_names", &TacticNames, "Names of the tactics that a build can do without.");
   module.def("build", &Build, py::arg("network"), py::arg("options"),
              "Builds an engine from a network, which is consumed. Returns (engine, report).");
 }

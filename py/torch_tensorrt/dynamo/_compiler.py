@@ -20,6 +20,7 @@ from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
 from torch_tensorrt.dynamo.lowering import lower_exported_program
 from torch_tensorrt.dynamo.partitioning import partition
+from torch_tensorrt.dynamo.partitioning._modules import names_in_program, require_modules
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -47,18 +48,14 @@ def compile(
         in PyTorch. With ``dryrun`` the lowered graph itself, after the report.
 
     Raises:
-        InvalidOptionError: unknown option or bad value.
+        InvalidOptionError: unknown option, bad value, or a module that the program has not.
         UnsupportedOperatorException: see ``require_full_compilation``.
     """
-    settings = validate_options(options)
-    require_target(settings)
-    args, keywords = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
-    _require_program(exported_program)
-    gm = lower_exported_program(exported_program, settings)
-    ranges = declared_ranges(gm, [args, keywords])
-    result = compile_module(gm, settings, ranges).module
+    declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
+    gm, settings = _lowered(exported_program, options)
+    result = compile_module(gm, settings, declared_ranges(gm, declared)).module
     result = guard(result, exported_program, gm)
-    result.meta["torch_tensorrt_inputs"] = (args, keywords)
+    result.meta["torch_tensorrt_inputs"] = declared
     return result
 
 
@@ -92,12 +89,10 @@ def convert_exported_program_to_serialized_trt_engine(
             "lift_mutable_buffers is not supported yet; make the buffer an input and an "
             "output of the module"
         )
-    settings = validate_options({**options, "require_full_compilation": True})
-    require_target(settings)
-    args, keywords = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
-    _require_program(exported_program)
-    gm = lower_exported_program(exported_program, settings, one_engine=True)
-    ranges = declared_ranges(gm, [args, keywords])
+    declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
+    options = {**options, "require_full_compilation": True}
+    gm, settings = _lowered(exported_program, options, one_engine=True)
+    ranges = declared_ranges(gm, declared)
     settings = place(gm, settings)
     result = partition(gm, settings)
     if len(result.graph.engines) != 1:
@@ -140,6 +135,17 @@ def declared_ranges(gm: fx.GraphModule, declared: Any) -> Ranges:
                 old = ranges.get(str(size), (low, opt, high))
                 ranges[str(size)] = (max(old[0], low), old[1], min(old[2], high))
     return ranges
+
+
+def _lowered(
+    program: ExportedProgram, options: Mapping[str, Any], *, one_engine: bool = False
+) -> tuple[fx.GraphModule, CompilationSettings]:
+    """The lowered graph, and the settings, after every check that needs no graph."""
+    settings = validate_options(options)
+    require_target(settings)
+    _require_program(program)
+    require_modules(settings.torch_executed_modules, names_in_program(program))
+    return lower_exported_program(program, settings, one_engine=one_engine), settings
 
 
 def _require_program(program: Any) -> None:

@@ -17,6 +17,8 @@ import torch
 from torch_tensorrt._Device import Device
 from torch_tensorrt._enums import DeviceType, EngineCapability, dtype
 from torch_tensorrt._exceptions import InvalidOptionError
+from torch_tensorrt.dynamo import _option_checks as checks
+from torch_tensorrt.dynamo._option_checks import Check, instance, integer, one_of, optional
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -30,19 +32,29 @@ def default_cache_dir() -> str:
     return os.path.join(base, "torch_tensorrt")
 
 
-def _on(default: Any, doc: str) -> Any:
-    """A field whose value changes what is built."""
-    return field(default=default, metadata={"doc": doc, "effect": EFFECTIVE})
+def _on(default: Any, doc: str, check: Check | None = None) -> Any:
+    """A field whose value changes what is built. ``check`` may be left out for a bool."""
+    return _field(default, doc, check, EFFECTIVE)
 
 
-def _off(default: Any, doc: str, why: str) -> Any:
+def _off(default: Any, doc: str, why: str, check: Check | None = None) -> Any:
     """A field accepted for compatibility; ``why`` says why it changes nothing here."""
-    return field(default=default, metadata={"doc": doc, "effect": why})
+    return _field(default, doc, check, why)
+
+
+def _field(default: Any, doc: str, check: Check | None, effect: str) -> Any:
+    if check is None:
+        check = checks.BOOLEAN
+    return field(default=default, metadata={"doc": doc, "effect": effect, "check": check})
 
 
 _NO_TRT = "it steers NVIDIA TensorRT, which is not used here"
 _NO_DLA = "no engine is built for a DLA"
 _NOT_YET = "not supported yet"
+_PACKED = (
+    "on the CPU a build copies the weights it packs, of linear layers and convolutions, and shares "
+    "the others with the module"
+)
 
 
 # ruff: noqa: RUF009
@@ -50,8 +62,9 @@ _NOT_YET = "not supported yet"
 class CompilationSettings:
     """All compilation options with their defaults.
 
-    Frozen: make a changed copy with ``dataclasses.replace``. Each field's metadata has ``doc`` and
-    ``effect``; ``effect`` is ``"effective"`` or the reason why the option changes nothing here.
+    Frozen: make a changed copy with ``dataclasses.replace``. Each field's metadata has ``doc``,
+    ``check`` (see _option_checks.py) and ``effect``: ``"effective"`` or the reason why the option
+    changes nothing here.
     """
 
     # -- precision
@@ -69,26 +82,43 @@ class CompilationSettings:
         False, "Do not use TF32.", "float32 follows torch's own precision flags"
     )
     enable_autocast: bool = _off(False, "Rule-based automatic mixed precision.", _NOT_YET)
-    autocast_low_precision_type: torch.dtype | None = _off(None, "Low type of autocast.", _NOT_YET)
-    autocast_excluded_nodes: Collection[str] = _off(frozenset(), "Node-name regexes.", _NOT_YET)
-    autocast_excluded_ops: Collection[Any] = _off(frozenset(), "Operators kept high.", _NOT_YET)
-    autocast_max_output_threshold: float = _off(512, "Largest magnitude cast down.", _NOT_YET)
-    autocast_max_depth_of_reduction: int | None = _off(None, "Longest reduction.", _NOT_YET)
-    autocast_calibration_dataloader: Any = _off(None, "Calibration data.", _NOT_YET)
+    autocast_low_precision_type: torch.dtype | None = _off(
+        None, "Low type of autocast.", _NOT_YET, optional(instance(torch.dtype, "an element type"))
+    )
+    autocast_excluded_nodes: Collection[str] = _off(
+        frozenset(), "Node-name regexes.", _NOT_YET, checks.TEXTS
+    )
+    autocast_excluded_ops: Collection[Any] = _off(
+        frozenset(), "Operators kept high.", _NOT_YET, checks.operators
+    )
+    autocast_max_output_threshold: float = _off(
+        512, "Largest magnitude cast down.", _NOT_YET, checks.LIMIT
+    )
+    autocast_max_depth_of_reduction: int | None = _off(
+        None, "Longest reduction.", _NOT_YET, optional(checks.POSITIVE)
+    )
+    autocast_calibration_dataloader: Any = _off(
+        None, "Calibration data.", _NOT_YET, optional(checks.ITERABLE)
+    )
     use_complex_decomposition: bool | None = _off(
-        None, "Which complex rewriter runs.", "complex operators run in PyTorch"
+        None,
+        "Which complex rewriter runs.",
+        "complex operators run in PyTorch",
+        optional(checks.BOOLEAN),
     )
     sparse_weights: bool = _off(False, "Use 2:4 sparse weights.", _NO_TRT)
 
     # -- partitioning
     min_block_size: int = _on(
-        5, "Smallest number of operators of an engine that is not the whole graph."
+        5, "Smallest number of operators of an engine that is not the whole graph.", checks.POSITIVE
     )
     torch_executed_ops: Collection[Any] = _on(
-        frozenset(), "Operators (objects or names) that stay in PyTorch."
+        frozenset(), "Operators (objects or names) that stay in PyTorch.", checks.operators
     )
     torch_executed_modules: Collection[Any] = _on(
-        frozenset(), "Modules (class, class name or qualified path) that stay in PyTorch."
+        frozenset(),
+        "Modules (class, class name or qualified path) that stay in PyTorch.",
+        checks.MODULES,
     )
     require_full_compilation: bool = _on(
         False, "Fail with UnsupportedOperatorException when any operator stays in PyTorch."
@@ -99,11 +129,9 @@ class CompilationSettings:
     enable_experimental_decompositions: bool = _on(
         False, "Decompose all the way to Core ATen instead of keeping composite operators."
     )
-    enable_resource_partitioning: bool = _off(
-        False, "Split engines to a memory budget.", "weights are not copied during the build"
-    )
+    enable_resource_partitioning: bool = _off(False, "Split engines to a memory budget.", _PACKED)
     cpu_memory_budget: int | None = _off(
-        None, "Budget of the above in bytes.", "weights are not copied during the build"
+        None, "Budget of the above in bytes.", _PACKED, optional(checks.POSITIVE)
     )
     fallback_data_dependent_ops: bool = _on(
         False, "Keep operators with data-dependent output shapes in PyTorch."
@@ -115,63 +143,87 @@ class CompilationSettings:
         True, "Treat square attention masks as causal.", "masks are always applied as given"
     )
     disabled_constant_fold_exclusions: Collection[str] = _on(
-        frozenset(), "Names of constant-folding exclusion rules to ignore."
+        frozenset(), "Names of constant-folding exclusion rules to ignore.", checks.FOLD_RULES
     )
     pass_through_build_failures: bool = _on(
         False, "Raise when an engine build fails instead of running that subgraph in PyTorch."
     )
     disabled_passes: Collection[str] = _on(
-        frozenset(), "Names of lowering or optimiser passes not to run (see dump_lowering_passes)."
+        frozenset(),
+        "Names of lowering or optimiser passes not to run (see dump_lowering_passes).",
+        checks.PASSES,
     )
     disabled_tactics: Collection[str] = _on(
-        frozenset(), "Names of engine tactics (kernels) not to choose."
+        frozenset(), "Names of engine tactics (kernels) not to choose.", checks.TACTICS
     )
     reference_only: bool = _on(
         False, "Use the slow reference kernels only, to tell a wrong kernel from a wrong graph."
     )
 
     # -- builder
-    workspace_size: int = _off(0, "Scratch limit in bytes.", "scratch is planned exactly")
-    optimization_level: int | None = _on(
-        None, "0..5: how long kernels are tuned by timing; up to 2 not at all, 3 is the default."
+    workspace_size: int = _off(
+        0, "Scratch limit in bytes.", "scratch is planned exactly", checks.BYTES
     )
-    num_avg_timing_iters: int = _on(1, "Timings averaged per tactic.")
-    max_aux_streams: int | None = _off(None, "Auxiliary streams.", _NO_TRT)
+    optimization_level: int | None = _on(
+        None,
+        "0..5: how long kernels are tuned by timing; up to 2 not at all, 3 is the default.",
+        optional(integer(0, 5)),
+    )
+    num_avg_timing_iters: int = _on(1, "Timings averaged per tactic.", checks.POSITIVE)
+    max_aux_streams: int | None = _off(None, "Auxiliary streams.", _NO_TRT, optional(integer(0)))
     engine_capability: EngineCapability = _off(
-        EngineCapability.STANDARD, "Restricted capability.", _NO_TRT
+        EngineCapability.STANDARD,
+        "Restricted capability.",
+        _NO_TRT,
+        instance(EngineCapability, "an EngineCapability"),
     )
     version_compatible: bool = _off(
-        False, "Engines readable by other versions.", "engines always are"
+        False,
+        "Engines readable by other versions.",
+        "the plan file has had one format version so far, which every version here reads",
     )
     hardware_compatible: bool = _off(
-        False, "Engines usable on other hardware.", "engines re-select their kernels when loaded"
+        False,
+        "Engines usable on other hardware.",
+        "a plan for the CPU names kernels, whose instruction-set variant is chosen when it is "
+        "loaded: it runs on any x86-64 machine, with the choices tuned where it was built; kernels "
+        "for GPUs are compiled where they run",
     )
-    tiling_optimization_level: str = _off("none", "Tiling search.", _NO_TRT)
-    l2_limit_for_tiling: int = _off(-1, "L2 bytes for tiling.", _NO_TRT)
-    dla_sram_size: int = _off(1048576, "DLA SRAM bytes.", _NO_DLA)
-    dla_local_dram_size: int = _off(1073741824, "DLA local DRAM bytes.", _NO_DLA)
-    dla_global_dram_size: int = _off(536870912, "DLA global DRAM bytes.", _NO_DLA)
+    tiling_optimization_level: str = _off(
+        "none", "Tiling search.", _NO_TRT, one_of("none", "fast", "moderate", "full")
+    )
+    l2_limit_for_tiling: int = _off(-1, "L2 bytes for tiling.", _NO_TRT, integer(-1))
+    dla_sram_size: int = _off(1048576, "DLA SRAM bytes.", _NO_DLA, checks.BYTES)
+    dla_local_dram_size: int = _off(1073741824, "DLA local DRAM bytes.", _NO_DLA, checks.BYTES)
+    dla_global_dram_size: int = _off(536870912, "DLA global DRAM bytes.", _NO_DLA, checks.BYTES)
     device: Device | None = _on(
-        None, "Device the engines are built for; by default where the module and its inputs are."
+        None,
+        "Device the engines are built for; by default where the module and its inputs are.",
+        optional(instance(Device, "a Device")),
     )
 
     # -- caching
     timing_cache_path: str = _on(
         os.path.join(default_cache_dir(), "timing_cache.bin"),
         "File of the timing cache; empty: none is kept.",
+        checks.PATH,
     )
     cache_built_engines: bool = _on(False, "Store built engines in the engine cache.")
     reuse_cached_engines: bool = _on(
         False, "Take an engine from the cache instead of building the same one again."
     )
     engine_cache_dir: str = _on(
-        os.path.join(default_cache_dir(), "engines"), "Folder of the engine cache."
+        os.path.join(default_cache_dir(), "engines"), "Folder of the engine cache.", checks.PATH
     )
     engine_cache_size: int = _on(
-        5368709120, "Cap on the engine cache in bytes; least recently used engines go first."
+        5368709120,
+        "Cap on the engine cache in bytes; least recently used engines go first.",
+        checks.BYTES,
     )
     custom_engine_cache: Any = _on(
-        None, "A BaseEngineCache of your own, used instead of the folder."
+        None,
+        "A BaseEngineCache of your own, used instead of the folder.",
+        optional(checks.CACHE),
     )
 
     # -- refit
@@ -181,9 +233,7 @@ class CompilationSettings:
 
     # -- memory
     enable_weight_streaming: bool = _off(False, "Stream weights from the host.", _NO_TRT)
-    offload_module_to_cpu: bool = _off(
-        False, "Move the module to the CPU while building.", "weights are not copied by the build"
-    )
+    offload_module_to_cpu: bool = _off(False, "Move the module to the CPU while building.", _PACKED)
     lazy_engine_init: bool = _off(False, "Load engines late.", "loading takes no second copy")
     dynamically_allocate_resources: bool = _off(
         False, "Allocate activations per call.", "the arena grows to the shapes used"
@@ -195,7 +245,9 @@ class CompilationSettings:
     )
     use_distributed_mode_trace: bool = _off(False, "Trace for distributed use.", _NOT_YET)
     dryrun: bool | str = _on(
-        False, "Report coverage and engines without building; a string is a path to write it to."
+        False,
+        "Report coverage and engines without building; a string is a path to write it to.",
+        checks.BOOL_OR_PATH,
     )
     enable_cross_compile_for_windows: bool = _off(False, "Cross-compile.", _NOT_YET)
 
@@ -216,13 +268,6 @@ DEPRECATED: Mapping[str, tuple[str | None, str]] = {
     "enabled_precisions": (None, "has no effect: an engine computes in the types of the module"),
     "use_explicit_typing": (None, "has no effect: an engine computes in the types of the module"),
     "debug": (None, "has no effect: use `with torch_tensorrt.logging.debug():`"),
-}
-
-_RANGED = {
-    "min_block_size": (1, None),
-    "optimization_level": (0, 5),
-    "num_avg_timing_iters": (1, None),
-    "engine_cache_size": (0, None),
 }
 
 
@@ -298,47 +343,28 @@ def _say_once(message: str) -> None:
 
 
 def _coerce(name: str, value: Any) -> Any:
-    if name == "device":
-        return Device._from(value)
-    if name == "engine_capability":
-        return EngineCapability._from(value)
-    if name == "autocast_low_precision_type":
-        return dtype._from(value).to(torch.dtype)
-    if name.startswith(("torch_executed", "disabled_", "autocast_excluded")):
-        return frozenset([value] if isinstance(value, (str, type)) else value)
+    """``value`` in the form that the field holds."""
+    try:
+        if name == "device":
+            return Device._from(value)
+        if name == "engine_capability":
+            return EngineCapability._from(value)
+        if name == "autocast_low_precision_type":
+            return dtype._from(value).to(torch.dtype)
+        if name.startswith(("torch_executed", "disabled_", "autocast_excluded")):
+            return frozenset([value] if isinstance(value, str) or callable(value) else value)
+    except (TypeError, ValueError) as error:
+        raise InvalidOptionError(f"[settings] {name}: {error}") from error
     if name in ("engine_cache_dir", "timing_cache_path") and isinstance(value, os.PathLike):
         return os.fspath(value)
     return value
 
 
 def _check_values(settings: CompilationSettings) -> None:
-    for f in dataclasses.fields(settings):
-        value = getattr(settings, f.name)
-        if isinstance(f.default, bool) and f.name != "dryrun" and not isinstance(value, bool):
-            raise InvalidOptionError(f"[settings] {f.name} is True or False, not {value!r}")
-    for name, (low, high) in _RANGED.items():
-        value = getattr(settings, name)
-        if value is None:
-            continue
-        too_high = high is not None and isinstance(value, int) and value > high
-        if not isinstance(value, int) or isinstance(value, bool) or value < low or too_high:
-            upper = "" if high is None else f" and at most {high}"
-            raise InvalidOptionError(
-                f"[settings] {name} is an integer of at least {low}{upper}, not {value!r}"
-            )
-    for name in ("engine_cache_dir", "timing_cache_path"):
-        if not isinstance(getattr(settings, name), str):
-            raise InvalidOptionError(
-                f"[settings] {name} is a path, not {getattr(settings, name)!r}"
-            )
-    cache = settings.custom_engine_cache
-    if cache is not None and not all(hasattr(cache, m) for m in ("get_hash", "check", "insert")):
-        raise InvalidOptionError(
-            f"[settings] custom_engine_cache is a {type(cache).__name__}; derive it from "
-            "torch_tensorrt.dynamo._engine_cache.BaseEngineCache"
-        )
-    if not isinstance(settings.dryrun, (bool, str)):
-        raise InvalidOptionError(f"[settings] dryrun is a bool or a path, not {settings.dryrun!r}")
+    for option in dataclasses.fields(settings):
+        problem = option.metadata["check"](getattr(settings, option.name))
+        if problem is not None:
+            raise InvalidOptionError(f"[settings] {option.name} {problem}")
     if settings.fallback_data_dependent_ops and settings.require_full_compilation:
         raise InvalidOptionError(
             "[settings] fallback_data_dependent_ops keeps operators in PyTorch, which "

@@ -1,9 +1,11 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 
 #include "core/ir/network.h"
 #include "core/kernels/kernel.h"
+#include "core/tactics/tactic.h"
 
 namespace torch_tensorrt::core::tactics {
 namespace {
@@ -17,6 +19,18 @@ TEST(Registry, EveryLayerKindButConstantHasAReferenceKernel) {
     EXPECT_EQ(kernels::FindKernel("cuda." + id) != nullptr, kind != ir::LayerKind::kConstant) << id;
   }
   EXPECT_EQ(kernels::ReferenceKernels().size(), static_cast<size_t>(ir::kLayerKindCount - 1));
+}
+
+TEST(Registry, ListsWhatCanBeDisabledOnce) {
+  const auto names = ListTactics();
+  const auto count = [&](std::string_view name) {
+    return std::count(names.begin(), names.end(), name);
+  };
+  EXPECT_EQ(count("cpu.gemm"), 1);
+  EXPECT_EQ(count("cpu.loop"), 1);
+  EXPECT_EQ(count("cuda.gemm"), 1);
+  EXPECT_EQ(count("ref"), 0);
+  EXPECT_EQ(count("cuda.ref"), 0);
 }
 
 }  // namespace

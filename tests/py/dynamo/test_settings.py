@@ -52,12 +52,71 @@ def test_unknown_option_is_both_a_type_and_a_value_error():
         {"optimization_level": 6},
         {"require_full_compilation": "yes"},
         {"dryrun": 3},
+        {"tiling_optimization_level": "foo"},
+        {"workspace_size": "x"},
+        {"workspace_size": -4},
+        {"l2_limit_for_tiling": -2},
+        {"autocast_max_output_threshold": 0},
+        {"autocast_low_precision_type": "float33"},
+        {"engine_capability": "unlimited"},
+        {"device": "gpu:-7"},
+        {"device": "abacus"},
+        {"torch_executed_ops": 3},
+        {"torch_executed_ops": [3]},
+        {"torch_executed_modules": [3]},
+        {"engine_cache_dir": 3},
+        {"custom_engine_cache": {}},
         {"fallback_data_dependent_ops": True, "require_full_compilation": True},
     ],
 )
 def test_bad_values(options):
     with pytest.raises(InvalidOptionError):
         validate_options(options)
+
+
+@pytest.mark.parametrize("option", [option.name for option in FIELDS])
+def test_every_option_refuses_what_is_no_value_of_it(option):
+    with pytest.raises(InvalidOptionError, match=option):
+        validate_options({option: object()})
+    with pytest.raises(InvalidOptionError, match=option):
+        CompilationSettings(**{option: object()})
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "near"),
+    [
+        ("disabled_passes", "fuse_pointwize", "'fuse_pointwise'"),
+        ("disabled_passes", "constant_folt", "'constant_fold'"),
+        ("disabled_passes", "zzz", "known are "),
+        ("disabled_tactics", "cpu.gemn", "'cpu.gemm'"),
+        ("disabled_tactics", "ref", "known are "),
+        ("disabled_constant_fold_exclusions", "quantisation", "'quantization'"),
+        ("torch_executed_ops", "aten.nope", "'aten.none'|does not exist"),
+        ("torch_executed_ops", "aten.convolutoin", "'aten.convolution'"),
+        ("torch_executed_ops", "aten::mul.Tenser", "'aten::mul.Tensor'"),
+        ("autocast_excluded_ops", "sofmax", "'softmax'"),
+    ],
+)
+def test_unknown_names_in_options(option, name, near):
+    with pytest.raises(InvalidOptionError, match=near) as caught:
+        validate_options({option: {name}})
+    assert option in str(caught.value)
+    assert f"'{name}'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"disabled_passes": {"constant_fold", "fuse_pointwise"}},
+        {"disabled_tactics": {"cpu.gemm", "cpu.loop", "cuda.gemm"}},
+        {"disabled_constant_fold_exclusions": {"quantization"}},
+        {"torch_executed_ops": torch.ops.aten.add},
+        {"torch_executed_ops": {torch.ops.aten.add.Tensor, "relu", "operator.mul", "sym_max"}},
+        {"torch_executed_ops": ["torch.ops.aten.relu.default", "aten::add.Tensor", "aten.relu"]},
+    ],
+)
+def test_known_names_in_options(options):
+    validate_options(options)
 
 
 def test_values_are_brought_into_one_form():
@@ -87,6 +146,13 @@ def test_an_option_without_effect_says_so_once(caplog):
     messages = [r.getMessage() for r in caplog.records]
     assert sum("workspace_size" in m for m in messages) == 1
     assert sum("enabled_precisions" in m for m in messages) == 1
+
+
+def test_notices_say_what_holds():
+    effects = {option.name: option.metadata["effect"] for option in FIELDS}
+    assert "one format version" in effects["version_compatible"]
+    assert "any x86-64" in effects["hardware_compatible"]
+    assert "copies the weights it packs" in effects["offload_module_to_cpu"]
 
 
 def test_deprecated_alias_is_mapped():

@@ -18,6 +18,7 @@ from torch_tensorrt.dynamo.backend._gradients import (
     training_reason,
 )
 from torch_tensorrt.dynamo.backend._static_inputs import static_input_positions
+from torch_tensorrt.dynamo.partitioning._modules import missing_module, names_in_graph
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -44,6 +45,9 @@ def torch_tensorrt_backend(
     """
     settings = parse_options(kwargs)
     require_target(settings)
+    missing = missing_module(settings.torch_executed_modules, names_in_graph(gm.graph.nodes))
+    if missing is not None:
+        logger.warning("%s (in this graph; a model may be captured as several)", missing)
     static = static_input_positions(gm, sample_inputs)
     gradients = needs_gradients(sample_inputs)
     reason = training_reason(gm, sample_inputs, static) if gradients else None

@@ -15,6 +15,7 @@ from torch_tensorrt.dynamo._placement import stays_behind
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import SYMBOLIC
 from torch_tensorrt.dynamo.lowering._own_outputs import runs_after_engines
+from torch_tensorrt.dynamo.partitioning._modules import excluded_module
 
 #: None when the node can be converted, else the reason why not.
 SupportCheck = Callable[[fx.Node, CompilationSettings], str | None]
@@ -89,7 +90,7 @@ def _refusal(
         return f"a {node.op} node is not an operator"
     if executed_in_torch and op_names(node.target) & set(executed_in_torch):
         return "listed in torch_executed_ops"
-    module = _excluded_module(node, settings.torch_executed_modules)
+    module = excluded_module(node, settings.torch_executed_modules)
     if module is not None:
         return f"inside module {module}, listed in torch_executed_modules"
     schema = getattr(node.target, "_schema", None)
@@ -123,22 +124,6 @@ def op_names(target: Any) -> set[str]:
         str(target),
         str(target.overloadpacket),
     }
-
-
-def _excluded_module(node: fx.Node, modules: Collection[Any]) -> str | None:
-    if not modules:
-        return None
-    stack = node.meta.get("nn_module_stack") or {}
-    for path, kind in stack.values():
-        name = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
-        clean = path.replace("L['self'].", "").replace("_modules.", "").removeprefix("self.")
-        for wanted in modules:
-            if isinstance(wanted, type):
-                if name == f"{wanted.__module__}.{wanted.__qualname__}":
-                    return f"{clean or 'self'} ({name})"
-            elif wanted in (name, name.rsplit(".", 1)[-1], path, clean):
-                return f"{clean or 'self'} ({name})"
-    return None
 
 
 def _is_data_dependent(node: fx.Node) -> bool:

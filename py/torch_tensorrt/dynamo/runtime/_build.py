@@ -12,6 +12,7 @@ import torch
 
 from torch_tensorrt._exceptions import EngineBuildError
 from torch_tensorrt.dynamo import _engine_cache as engine_cache
+from torch_tensorrt.dynamo._option_checks import optimizer_pass_names
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo.runtime._module import TorchTensorRTModule
 
@@ -115,7 +116,7 @@ def _builder_config(settings: CompilationSettings, name: str) -> dict[str, Any]:
         "name": name,
         "target": _device(settings).type,
         "optimization_level": 3 if level is None else level,
-        "disabled_passes": sorted(settings.disabled_passes),
+        "disabled_passes": sorted(optimizer_pass_names() & set(settings.disabled_passes)),
         "disabled_tactics": sorted(settings.disabled_tactics),
         "reference_only": settings.reference_only,
         "timing_iterations": settings.num_avg_timing_iters,
