@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +30,8 @@ logger = logging.getLogger("torch_tensorrt")
 
 #: Nodes that are left out of engines one after the other because their conversion fails.
 MAX_LEFT_OUT = 8
+#: Reasons that a warning lists; the report has all.
+_MOST_REASONS = 3
 
 Ranges = dict[str, tuple[int, int, int]]
 #: ``(module, settings, name=, input_ranges=) -> module`` that runs the subgraph in an engine.
@@ -42,13 +45,13 @@ class BuildResult:
     Attributes:
         module: Runs the whole graph; engines are its ``_run_on_acc_N`` children.
         partition: What went where.
-        failed: Names of subgraphs whose engine could not be built; they run in PyTorch.
+        failed: Subgraphs whose engine could not be built, which run in PyTorch: name to error.
         seconds: Time of partitioning and building.
     """
 
     module: fx.GraphModule
     partition: Partition
-    failed: tuple[str, ...]
+    failed: dict[str, str]
     seconds: float
 
 
@@ -76,21 +79,21 @@ def compile_module(
         result = partition(gm, settings, _without(unconvertible))
         if settings.dryrun:
             write_report(build_report(result, settings), settings.dryrun)
-            return BuildResult(gm, result, (), time.perf_counter() - start)
+            return BuildResult(gm, result, {}, time.perf_counter() - start)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s", build_report(result, settings))
         try:
-            failed = tuple(
-                engine.name
-                for engine in result.graph.engines
-                if not _build_engine(
+            errors = {
+                engine.name: _build_engine(
                     *(result.graph.module, engine, settings, declared, convert),
                     may_retry=len(unconvertible) < MAX_LEFT_OUT,
                 )
-            )
+                for engine in result.graph.engines
+            }
         except _Unconvertible as node:
             unconvertible[node.name] = node.reason
             continue
+        failed = {name: error for name, error in errors.items() if error is not None}
         built = BuildResult(result.graph.module, result, failed, time.perf_counter() - start)
         log_summary(built, settings)
         return built
@@ -119,8 +122,8 @@ def _build_engine(
     declared: Ranges | None,
     convert: Converter | None,
     may_retry: bool,
-) -> bool:
-    """Replace the subgraph by its engine; False when it stays in PyTorch.
+) -> str | None:
+    """Replace the subgraph by its engine; the error when it stays in PyTorch.
 
     Raises:
         _Unconvertible: it stays in PyTorch because of one node, and ``may_retry``.
@@ -136,23 +139,21 @@ def _build_engine(
     except Exception as error:
         if settings.require_full_compilation or settings.pass_through_build_failures:
             raise
-        kind = (
-            "" if isinstance(error, (ConversionError, TorchTensorRTError)) else type(error).__name__
-        )
         names = {node.name for node in engine.unit.nodes if counts_as_op(node)}
         if may_retry and isinstance(error, ConversionError) and error.node in names:
             logger.warning("an operator is left in PyTorch: %s", error)
             raise _Unconvertible(error.node, f"conversion failed: {error.reason}") from error
+        own = isinstance(error, (ConversionError, TorchTensorRTError))
+        text = str(error) if own else f"{type(error).__name__}: {error}"
         logger.warning(
-            "the engine %s could not be built and its %d operators run in PyTorch: %s %s",
+            "the engine %s could not be built and its %d operators run in PyTorch: %s",
             engine.name,
             engine.unit.op_count(),
-            kind,
-            error,
+            text,
         )
-        return False
+        return text
     setattr(outer, engine.name, built)
-    return True
+    return None
 
 
 def input_ranges(module: fx.GraphModule, declared: Ranges | None = None) -> Ranges:
@@ -163,7 +164,8 @@ def input_ranges(module: fx.GraphModule, declared: Ranges | None = None) -> Rang
 
 
 def log_summary(result: BuildResult, settings: CompilationSettings) -> None:
-    """The one line that a successful build prints at INFO."""
+    """The one line that a successful build prints at INFO, or a warning that says why there is no
+    engine."""
     done = [e for e in result.partition.graph.engines if e.name not in result.failed]
     ops = sum(engine.unit.op_count() for engine in done)
     plural = "" if len(done) == 1 else "s"
@@ -178,13 +180,23 @@ def log_summary(result: BuildResult, settings: CompilationSettings) -> None:
     )
     if not done and result.partition.total_ops:
         logger.warning(
-            "no engine was built: %d of %d operators can run in one, and min_block_size is "
-            "%d; the graph runs in "
-            "PyTorch (dryrun=True lists the reasons)",
-            sum(result.partition.candidate_sizes),
+            "no engine was built, the graph of %d operators runs in PyTorch (dryrun=True lists "
+            "all reasons): %s",
             result.partition.total_ops,
-            settings.min_block_size,
+            _why_no_engine(result),
         )
+
+
+def _why_no_engine(result: BuildResult) -> str:
+    """The build errors if there are any, else the most frequent reasons of the report."""
+    if result.failed:
+        return "; ".join(f"{name}: {error}" for name, error in result.failed.items())
+    counts = Counter(left.reason for left in result.partition.left_in_torch)
+    if not counts:
+        return "it has no operators to compute"
+    reasons = [f"{reason} ({count})" for reason, count in counts.most_common(_MOST_REASONS)]
+    more = len(counts) - len(reasons)
+    return "; ".join(reasons) + (f"; and {more} more" if more else "")
 
 
 def _device_text(settings: CompilationSettings) -> str:
