@@ -4,7 +4,8 @@ import json
 
 import pytest
 import torch
-from torch import nn
+from torch import fx, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch_tensorrt import Input
 from torch_tensorrt._exceptions import ConversionError, UnsupportedOperatorException
 from torch_tensorrt.dynamo import CompilationSettings, lowering, partitioning, trace
@@ -158,6 +159,49 @@ def test_torch_executed_modules(wanted, left):
     assert all("torch_executed_modules" in entry.reason for entry in result.left_in_torch)
     x = torch.randn(4)
     assert torch.equal(result.graph.module(x), Outer()(x))
+
+
+class Shared(nn.Module):
+    """Calls one submodule twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = Inner()
+
+    def forward(self, x):
+        return self.first(self.first(x) * 2)
+
+
+def test_torch_executed_modules_in_every_call_of_the_module():
+    gm = lowered(Shared(), torch.randn(4))
+    chosen = settings(torch_executed_modules=frozenset({"first"}))
+    assert len(partitioning.partition(gm, chosen, refuse()).left_in_torch) == 4
+
+
+def test_a_write_waits_for_readers_that_become_ready_later():
+    """``sort`` comes after the write, and the engine that reads the old value needs it."""
+    graph = fx.Graph()
+    fake = FakeTensorMode()
+    x, y = graph.placeholder("x"), graph.placeholder("y")
+    nodes = [x, y]
+
+    def call(op, *args):
+        nodes.append(graph.call_function(op, args))
+        return nodes[-1]
+
+    old = call(torch.ops.aten.mul.Tensor, x, 2.0)
+    call(torch.ops.aten.copy_.default, x, y)
+    late = call(torch.ops.aten.flip.default, y, [0])
+    graph.output((call(torch.ops.aten.add.Tensor, old, late),))
+    for node in nodes:
+        node.meta["val"] = fake.from_tensor(torch.empty(3))
+    gm = fx.GraphModule({}, graph)
+    result = partitioning.partition(gm, settings(), refuse("flip"))
+    (engine,) = result.graph.engines
+    assert engine.unit.op_count() == 2
+    x, y = torch.randn(3), torch.randn(3)
+    (got,) = result.graph.module(x.clone(), y)
+    assert torch.equal(got, x * 2 + y.flip(0))
 
 
 class Sizes(nn.Module):
