@@ -79,6 +79,7 @@ lint: venv ## formatting, style, types, include graph and the other checks of to
 	@$(RUN) python tools/lint/include_dag.py
 	@$(RUN) python tools/lint/kinds.py
 	@$(RUN) python tools/lint/skips.py
+	@$(RUN) python tools/lint/readmes.py
 
 # Minutes of work, so not part of lint. The release build has the compile commands.
 tidy: venv ## clang-tidy on the folders of core/ that hold no vector code

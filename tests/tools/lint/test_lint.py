@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.lint import include_dag, isa_symbols, kinds, skips
+from tools.lint import include_dag, isa_symbols, kinds, readmes, skips
 
 
 def write(root: Path, name: str, text: str) -> None:
@@ -193,3 +193,17 @@ def test_skips_accepts_reasons(tmp_path: Path) -> None:
     )
     write(tmp_path, "tests/core/a_test.cpp", 'TEST(A, B) { GTEST_SKIP() << "no AVX-512"; }\n')
     assert skips.check(tmp_path) == []
+
+
+def test_readmes_catches_a_folder_without_one(tmp_path: Path) -> None:
+    write(tmp_path, "core/util/a.h", "")
+    write(tmp_path, "core/util/README.md", "# core/util\n")
+    write(tmp_path, "core/loop/a.cpp", "")
+    write(tmp_path, "tests/py/test_a.py", "")
+    write(tmp_path, "docsrc/user_guide/a.rst", "")
+    write(tmp_path, "third_party/a.cpp", "")
+    problems = readmes.check(tmp_path)
+    assert [p.split(":")[0] for p in problems] == ["core/loop", "tests/py"]
+    write(tmp_path, "core/loop/README.md", "# core/loop\n")
+    write(tmp_path, "tests/py/README.md", "# tests/py\n")
+    assert readmes.check(tmp_path) == []
