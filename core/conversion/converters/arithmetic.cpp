@@ -1,4 +1,6 @@
 // Arithmetic of two or three operands: tensors and Python numbers in any mix.
+#include <limits>
+
 #include "core/conversion/families.h"
 #include "core/conversion/operands.h"
 
@@ -139,15 +141,18 @@ Values Hypot(ConversionContext& ctx, const Args& args) {
   const TensorId high = ctx.Binary(Op::kMaximum, x, y);
   const TensorId low = ctx.Binary(Op::kMinimum, x, y);
   const TensorId zero = ctx.Scalar(0.0, compute);
-  // Scaled by the larger side so that squares do not overflow; 0 and inf are their own length.
+  // Scaled by the larger side so that squares do not overflow; 0 is its own length. An infinite
+  // side makes the length infinite even if the other one is NaN.
   const TensorId ratio = ctx.Binary(Op::kDiv, low, high);
   const TensorId one = ctx.Scalar(1.0, compute);
   const TensorId length = ctx.Binary(
       Op::kMul, high,
       ctx.Unary(Op::kSqrt, ctx.Binary(Op::kAdd, one, ctx.Binary(Op::kMul, ratio, ratio))));
-  const TensorId direct =
-      ctx.Binary(Op::kLogicalOr, ctx.Binary(Op::kEq, high, zero), ctx.Unary(Op::kIsInf, high));
-  return Out(ctx.Cast(ctx.Select(direct, high, length), type));
+  const TensorId finite = ctx.Select(ctx.Binary(Op::kEq, high, zero), high, length);
+  const TensorId infinite =
+      ctx.Binary(Op::kLogicalOr, ctx.Unary(Op::kIsInf, x), ctx.Unary(Op::kIsInf, y));
+  const TensorId infinity = ctx.Scalar(std::numeric_limits<double>::infinity(), compute);
+  return Out(ctx.Cast(ctx.Select(infinite, infinity, finite), type));
 }
 
 constexpr ConverterEntry kTable[] = {

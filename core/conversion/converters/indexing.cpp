@@ -83,7 +83,9 @@ Values OneHot(ConversionContext& ctx, const Args& args) {
   const int64_t classes = args.Int("num_classes", -1);
   ctx.Require(classes > 0, "the number of classes must be given");
   const TensorId range = ctx.Iota(classes, 0, 1, DataType::kInt64);
-  const TensorId wide = ctx.Unsqueeze(ctx.Cast(x, DataType::kInt64), -1);
+  // The gather changes no value; it is what refuses a class out of range, as PyTorch does.
+  const TensorId checked = Gather(ctx, range, ctx.Cast(x, DataType::kInt64), 0, false);
+  const TensorId wide = ctx.Unsqueeze(checked, -1);
   return Out(ctx.Cast(ctx.Binary(PointwiseOp::kEq, wide, range), DataType::kInt64));
 }
 

@@ -70,6 +70,7 @@ KEPT_WHOLE: tuple[str, ...] = (
     "aten.grid_sampler_2d.default",
     # data movement
     "aten.embedding.default",
+    "aten.one_hot.default",
     "aten.repeat.default",
     "aten.split_with_sizes.default",
     "aten.reflection_pad1d.default",
