@@ -3,6 +3,7 @@
 #include <c10/core/GradMode.h>
 #include <torch/library.h>
 
+#include "core/device/cpu/isa.h"
 #include "core/runtime/torch_engine.h"
 
 namespace torch_tensorrt::core::runtime {
@@ -69,6 +70,8 @@ TORCH_LIBRARY(tensorrt, m) {
                   [](const at::Tensor& plan) { return TorchEngine::FromTensor(plan); });
   m.def("set_cudagraphs_mode(bool mode) -> ()", [](bool mode) { SetCudaGraphsMode(mode); });
   m.def("get_cudagraphs_mode() -> bool", [] { return CudaGraphsMode(); });
+  // Why TORCHTRT_FORCE_ISA is not followed; empty when it is, or is not set.
+  m.def("forced_isa_problem() -> str", [] { return std::string(CheckForcedIsa().message()); });
   m.def(
       "execute_engine(Tensor[] input_tensors, __torch__.torch.classes.tensorrt.Engine engine) -> "
       "Tensor[]");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ def load_library() -> None:
     """Registers the engine class, ``torch.ops.tensorrt.execute_engine`` and its FakeTensor rule.
 
     Importing the package does it, so that ``torch.export.load`` and ``torch.load`` know engines.
+    Warns when ``TORCHTRT_FORCE_ISA`` cannot be followed.
 
     Raises:
         ImportError: the compiled library is missing or does not fit this torch.
@@ -32,6 +34,9 @@ def load_library() -> None:
     _answer_torch_function()
     _fake_engine.register()
     name_return_types()
+    problem = torch.ops.tensorrt.forced_isa_problem()
+    if problem:
+        logging.getLogger("torch_tensorrt").warning("%s", problem)
 
 
 def _answer_torch_function() -> None:

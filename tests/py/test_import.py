@@ -1,6 +1,7 @@
 """Importing the package: no GPU, nothing heavy, everything reachable."""
 
 import importlib.metadata
+import os
 import subprocess
 import sys
 
@@ -35,6 +36,27 @@ def test_import_does_not_load_the_pipeline():
     # Dynamo.
     assert loaded == ("False" if named == "True" else "True")
     assert cuda == "False"
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("foo", ["TORCHTRT_FORCE_ISA=foo", "none of generic", "is used"]),
+        ("generic", []),
+        ("", []),
+    ],
+)
+def test_an_instruction_set_that_cannot_be_forced_is_said_once(value, words):
+    result = subprocess.run(
+        [sys.executable, "-c", "import torch_tensorrt; torch_tensorrt._load_library()"],
+        env={**os.environ, "TORCHTRT_FORCE_ISA": value},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    assert result.stderr.count("TORCHTRT_FORCE_ISA") == bool(words)
+    assert [w for w in words if w not in result.stderr] == []
 
 
 def test_import_takes_no_time_beside_torch():

@@ -109,11 +109,12 @@ Status CheckForcedIsa() {
   const std::optional<Isa> forced = ParseIsa(name);
   if (!forced) {
     return InvalidArgument("[isa] TORCHTRT_FORCE_ISA=", name,
-                           " is none of generic, avx2, avx512, avx512_bf16, amx");
+                           " is none of generic, avx2, avx512, avx512_bf16, amx; ",
+                           IsaName(BestIsa()), " is used, the best this machine has");
   }
   if (*forced > BestIsa()) {
-    return Unsupported("[isa] TORCHTRT_FORCE_ISA=", name, " but this machine has only ",
-                       IsaName(BestIsa()), "; unset it or force that or less");
+    return Unsupported("[isa] TORCHTRT_FORCE_ISA=", name, ", but this machine has only ",
+                       IsaName(BestIsa()), ", which is used; force that or less");
   }
   return Status::Ok();
 }

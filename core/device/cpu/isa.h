@@ -25,7 +25,7 @@ Isa CurrentIsa();
 std::string CpuModel();
 
 // InvalidArgument when TORCHTRT_FORCE_ISA holds no name, Unsupported when it names what the machine
-// lacks.
+// lacks; the message says what is used instead.
 Status CheckForcedIsa();
 
 }  // namespace torch_tensorrt::core
