@@ -4,6 +4,8 @@
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <iterator>
+
 #include "core/engine/format.h"
 #include "core/runtime/cuda_stream.h"
 #include "core/util/checked.h"
@@ -88,6 +90,7 @@ class TorchEngine::Lease {
     OnDevice& device = owner_->DeviceLocked(ordinal);
     engine_ = device.engine;
     profiling_ = owner_->profiling_;
+    device.leases.Take();
     if (!device.idle.empty()) {
       context_ = std::move(device.idle.back());
       device.idle.pop_back();
@@ -96,12 +99,18 @@ class TorchEngine::Lease {
     }
   }
   ~Lease() {
+    std::vector<ContextPtr> surplus;  // freed after the lock
     const std::lock_guard<std::mutex> lock(owner_->mutex_);
-    if (context_ == nullptr) return;
+    OnDevice& device = owner_->devices_[ordinal_];
+    device.leases.GiveBack();
+    if (context_ == nullptr) {
+      --owner_->contexts_;
+      return;
+    }
     owner_->last_memory_ = context_->memory();
     owner_->last_graphs_ = context_->graphs();
-    OnDevice& device = owner_->devices_[ordinal_];
     (context_->recorded() ? device.recorded : device.idle).push_back(std::move(context_));
+    if (ordinal_ == kCpuOrdinal) surplus = owner_->SurplusLocked(&device);
     if (!profiling_ || profile_.runs == 0) return;
     owner_->profile_.seconds.resize(profile_.seconds.size());
     for (size_t i = 0; i < profile_.seconds.size(); ++i) {
@@ -141,6 +150,21 @@ TorchEngine::OnDevice& TorchEngine::DeviceLocked(int ordinal) {
   if (!engine.ok()) ThrowStatus(engine.status());
   device.engine = std::move(engine).value();
   return device;
+}
+
+// Only on the CPU: freeing GPU memory waits for the GPU, and is forbidden while a stream is
+// captured.
+std::vector<TorchEngine::ContextPtr> TorchEngine::SurplusLocked(OnDevice* device) {
+  std::vector<ContextPtr>& idle = device->idle;
+  const int64_t kept = device->leases.RecentPeak() - device->leases.in_use();
+  const int64_t count = static_cast<int64_t>(idle.size()) - kept;
+  if (count <= 0) return {};
+  contexts_ -= count;
+  const auto middle = idle.begin() + count;  // the last ones ran last
+  std::vector<ContextPtr> surplus(std::make_move_iterator(idle.begin()),
+                                  std::make_move_iterator(middle));
+  idle.erase(idle.begin(), middle);
+  return surplus;
 }
 
 void TorchEngine::PrepareOn(int ordinal) {

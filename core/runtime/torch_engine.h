@@ -1,7 +1,8 @@
 // The torch custom class `tensorrt.Engine`: an engine as PyTorch sees it. Immutable; `Execute` may
 // be called from any number of threads at once: each call takes an execution context from a pool
-// and gives it back. An engine for GPUs runs on whichever GPU its inputs are on, and keeps its
-// constants there from the first call on.
+// and gives it back. On the CPU the pool shrinks to what recent calls used at once. An engine for
+// GPUs runs on whichever GPU its inputs are on, and keeps its constants there from the first call
+// on.
 #pragma once
 
 #include <torch/custom_class.h>
@@ -16,6 +17,7 @@
 
 #include "core/engine/engine.h"
 #include "core/execution/execution_context.h"
+#include "core/runtime/lease_count.h"
 
 namespace torch_tensorrt::core::runtime {
 
@@ -60,18 +62,22 @@ class TorchEngine : public torch::CustomClassHolder {
  private:
   // A context borrowed for one call.
   class Lease;
+  using ContextPtr = std::unique_ptr<execution::ExecutionContext>;
   // The engine on one device, and its contexts.
   struct OnDevice {
     std::shared_ptr<const engine::Engine> engine;
-    std::vector<std::unique_ptr<execution::ExecutionContext>> idle;
+    std::vector<ContextPtr> idle;
+    LeaseCount leases;
     // Those whose runs are part of somebody's CUDA graph: kept for their memory.
-    std::vector<std::unique_ptr<execution::ExecutionContext>> recorded;
+    std::vector<ContextPtr> recorded;
   };
 
   // Where a call runs: -1 for the CPU, else a GPU. Throws when inputs are elsewhere.
   int OrdinalOf(const std::vector<at::Tensor>& inputs) const;
   // REQUIRES: mutex_ is held.
   OnDevice& DeviceLocked(int ordinal);
+  // Takes out of the pool what recent calls had no use for. REQUIRES: mutex_ is held.
+  std::vector<ContextPtr> SurplusLocked(OnDevice* device);
 
   std::shared_ptr<const engine::Engine> engine_;  // of the plan, without a GPU
   std::atomic<bool> cuda_graphs_ = true;
