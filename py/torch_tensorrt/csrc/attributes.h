@@ -9,6 +9,6 @@
 namespace torch_tensorrt::python {
 
 // None values are left out. Raises for names and types the kind does not have.
-core::Attributes ToAttributes(core::ir::LayerKind kind, const pybind11::dict& values);
+core::Attributes ToAttributes(core::layers::LayerKind kind, const pybind11::dict& values);
 
 }  // namespace torch_tensorrt::python
