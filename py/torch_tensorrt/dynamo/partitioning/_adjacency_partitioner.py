@@ -7,7 +7,7 @@ import heapq
 from torch import fx
 
 from torch_tensorrt.dynamo.partitioning._support import NodeSupport
-from torch_tensorrt.dynamo.partitioning._units import reached_sources
+from torch_tensorrt.dynamo.partitioning._units import dependencies
 
 
 def adjacency_groups(gm: fx.GraphModule, verdict: NodeSupport) -> list[list[fx.Node]]:
@@ -26,8 +26,7 @@ def _alternate(gm: fx.GraphModule, verdict: NodeSupport, engine_first: bool) -> 
     position = {node: index for index, node in enumerate(nodes)}
     users: dict[fx.Node, list[fx.Node]] = {node: [] for node in nodes}
     waiting: dict[fx.Node, int] = {}
-    for node in nodes:
-        sources = [s for s in reached_sources(node, position) if s in position]
+    for node, sources in dependencies(gm, position).items():
         waiting[node] = len(sources)
         for source in sources:
             users[source].append(node)

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import fx
 
+from torch_tensorrt.dynamo.partitioning._adjacency_partitioner import adjacency_groups
 from torch_tensorrt.dynamo.partitioning._support import NodeSupport
+from torch_tensorrt.dynamo.partitioning._units import can_be_ordered
 
 
 def global_groups(gm: fx.GraphModule, verdict: NodeSupport) -> list[list[fx.Node]]:
@@ -24,4 +26,6 @@ def global_groups(gm: fx.GraphModule, verdict: NodeSupport) -> list[list[fx.Node
     partitioner = CapabilityBasedPartitioner(gm, Supported(), allows_single_node_partition=True)
     position = {node: index for index, node in enumerate(gm.graph.nodes)}
     groups = [sorted(p.nodes, key=position.__getitem__) for p in partitioner.propose_partitions()]
-    return sorted(groups, key=lambda group: position[group[0]])
+    groups.sort(key=lambda group: position[group[0]])
+    # It looks at what nodes read, not at the order of effects.
+    return groups if can_be_ordered(gm, verdict, groups) else adjacency_groups(gm, verdict)

@@ -22,6 +22,10 @@ _VIEWS = frozenset(
 )
 
 
+class UnitCycleError(RuntimeError):
+    """A path of dependencies leaves a group and comes back to it."""
+
+
 @dataclass
 class Unit:
     """Nodes that run together: inside one engine, or (one node) in PyTorch."""
@@ -44,6 +48,15 @@ class Unit:
 def counts_as_op(node: fx.Node) -> bool:
     """Whether the node counts in coverage figures and block sizes."""
     return node.op == "call_function" and node.target is not operator.getitem
+
+
+def can_be_ordered(gm: fx.GraphModule, verdict: NodeSupport, groups: list[list[fx.Node]]) -> bool:
+    """Whether no path of dependencies leaves a group and comes back to it."""
+    try:
+        order_units(gm, verdict, groups)
+    except UnitCycleError:
+        return False
+    return True
 
 
 def order_units(
@@ -75,30 +88,37 @@ def order_units(
 def _edges(gm: fx.GraphModule, unit_of: dict[fx.Node, Unit]) -> dict[int, dict[int, Unit]]:
     """Unit id -> units that must run after it."""
     after: dict[int, dict[int, Unit]] = {id(unit): {} for unit in unit_of.values()}
-
-    def add(before: Unit, later: Unit) -> None:
-        if before is not later:
-            after[id(before)][id(later)] = later
-
-    last_effect: Unit | None = None
-    readers: dict[fx.Node, list[Unit]] = {}
-    for node in gm.graph.nodes:
-        unit = unit_of.get(node)
-        if unit is None:
-            continue
-        for source in reached_sources(node, unit_of):
-            if source in unit_of:
-                add(unit_of[source], unit)
-            readers.setdefault(source, []).append(unit)
-        if not has_effect(node):
-            continue
-        if last_effect is not None:
-            add(last_effect, unit)
-        last_effect = unit
-        for written in written_nodes(node):
-            for reader in readers.get(written, []):
-                add(reader, unit)
+    for node, earlier in dependencies(gm, unit_of).items():
+        unit = unit_of[node]
+        for before in earlier:
+            if unit_of[before] is not unit:
+                after[id(unit_of[before])][id(unit)] = unit
     return after
+
+
+def dependencies(gm: fx.GraphModule, among: Container[fx.Node]) -> dict[fx.Node, set[fx.Node]]:
+    """For every node of ``among`` those of them that must run before it: what it reads, the effect
+    before it, and for a write all earlier readers of what it writes; reads see the write."""
+    before: dict[fx.Node, set[fx.Node]] = {}
+    readers: dict[fx.Node, list[fx.Node]] = {}
+    writer: dict[fx.Node, fx.Node] = {}
+    last_effect: fx.Node | None = None
+    for node in gm.graph.nodes:
+        if node not in among:
+            continue
+        sources = reached_sources(node, among)
+        earlier = {source for source in sources if source in among}
+        earlier.update(writer[source] for source in sources if source in writer)
+        if has_effect(node):
+            earlier.update(() if last_effect is None else (last_effect,))
+            last_effect = node
+            for written in written_nodes(node):
+                earlier.update(readers.get(written, ()))
+                writer[written] = node
+        for source in sources:
+            readers.setdefault(source, []).append(node)
+        before[node] = earlier
+    return before
 
 
 def reached_sources(node: fx.Node, unit_of: Container[fx.Node]) -> set[fx.Node]:
@@ -156,5 +176,5 @@ def _kahn(
             if waiting[follower] == 0:
                 heapq.heappush(ready, (first[follower], follower))
     if len(ordered) != len(units):
-        raise RuntimeError("[partition] units depend on each other in a cycle")
+        raise UnitCycleError("[partition] units depend on each other in a cycle")
     return ordered

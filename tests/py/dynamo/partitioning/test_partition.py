@@ -178,6 +178,28 @@ def test_torch_executed_modules_in_every_call_of_the_module():
     assert len(partitioning.partition(gm, chosen, refuse()).left_in_torch) == 4
 
 
+class Effects(nn.Module):
+    """The second random operator feeds what could join the first one's source."""
+
+    def forward(self, x):
+        a = x.relu() + 1
+        b = torch.rand_like(a)
+        c = torch.rand(3).exp() * 2
+        return a + 1, b, c
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_no_group_spans_effects_on_both_of_its_sides(fast):
+    x = torch.randn(4)
+    chosen = settings(use_fast_partitioner=fast)
+    result = partitioning.partition(lowered(Effects(), x), chosen, refuse("rand", "rand_like"))
+    torch.manual_seed(3)
+    expected = Effects()(x)
+    torch.manual_seed(3)
+    got = result.graph.module(x)
+    assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+
+
 def test_a_write_waits_for_readers_that_become_ready_later():
     """``sort`` comes after the write, and the engine that reads the old value needs it."""
     graph = fx.Graph()
