@@ -1,7 +1,6 @@
 #include "core/kernels/check_step.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "core/types/limits.h"
 #include "core/util/checked.h"
@@ -29,7 +28,7 @@ Status CheckOwn(const std::string& name, const AttrValue& value) {
   const auto* number = std::get_if<int64_t>(&value);
   const auto* list = std::get_if<Dims>(&value);
   bool usable = !std::holds_alternative<SymInt>(value) && !std::holds_alternative<SymDims>(value);
-  if (number != nullptr) usable = std::abs(*number) <= kMaxElements;
+  if (number != nullptr) usable = *number >= -kMaxElements && *number <= kMaxElements;
   if (list != nullptr) {
     usable =
         list->size() <= static_cast<size_t>(kMaxRank) &&

@@ -167,7 +167,7 @@ int main(int argc, char** argv) {
   const auto argument = [&](int i, long fallback) {
     return argc > i ? std::strtol(argv[i], nullptr, 10) : fallback;
   };
-  return torch_tensorrt::core::fuzz::Main(static_cast<unsigned>(argument(1, 4000)),
+  return torch_tensorrt::core::fuzz::Main(static_cast<unsigned>(argument(1, 10000)),
                                           static_cast<unsigned>(argument(2, 1)),
                                           static_cast<int>(argument(3, -1)));
 }
