@@ -213,16 +213,23 @@ TEST_F(TunerTest, EveryVariantComputesTheSame) {
   }
 }
 
-// Attributes of a plan file can hold anything.
-TEST_F(TunerTest, NonsenseInAPlanIsIgnored) {
+// Attributes of a plan file can hold anything: what is out of a tuning's range counts as no tuning,
+// and what arithmetic could overflow with is refused.
+TEST_F(TunerTest, NonsenseInAPlanIsIgnoredOrRefused) {
   config_.optimization_level = 2;
   const std::vector<float> expected = RunPlan(MustBuild().plan, 33);
-  for (const int64_t value : {int64_t{-1}, int64_t{1} << 40, INT64_MIN}) {
+  const auto with = [&](int64_t value) {
     engine::Plan plan = MustBuild().plan;
     for (engine::PlanStep& step : plan.steps) {
       step.attributes.Set("column_tasks", value).Set("block_rows", value);
     }
-    EXPECT_EQ(RunPlan(std::move(plan), 33), expected);
+    return plan;
+  };
+  for (const int64_t value : {int64_t{-1}, int64_t{5000}}) {
+    EXPECT_EQ(RunPlan(with(value), 33), expected) << value;
+  }
+  for (const int64_t value : {int64_t{1} << 40, INT64_MIN}) {
+    EXPECT_EQ(engine::Engine::Create(with(value)).status().code(), StatusCode::kInvalidArgument);
   }
 }
 
