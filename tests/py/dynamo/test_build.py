@@ -71,10 +71,7 @@ def test_a_failed_build_is_the_reason_of_the_warning(caplog):
 
 def test_the_reasons_of_the_report_are_those_of_the_warning(caplog):
     compile_module(*lowered(Views(), torch.randn(3, 4)))
-    (summary,) = warnings_of(caplog)
-    assert "views only" in summary
-    assert "min_block_size" not in summary
-    caplog.clear()
+    assert warnings_of(caplog) == []  # there is nothing to compute
     compile_module(
         *lowered(Work(), torch.randn(3, 4), torch_executed_ops={"aten.relu"}, min_block_size=9)
     )
