@@ -188,6 +188,7 @@ Status PlanGroup(StepPlan& plan) {
       ComputeType(plan.out().dtype) == DataType::kFloat32) {
     return PlanDenseGroup(plan, groups);
   }
+  if (TakesGroupChannelsLast(plan, channel, groups)) return PlanGroupChannelsLast(plan, groups);
   const bool has_weight = plan.attributes.Bool("has_weight");
   const bool has_bias = plan.attributes.Bool("has_bias");
   const size_t weight = has_weight ? 1 : 0;

@@ -102,4 +102,8 @@ std::string DefineType(std::string_view name, DataType type);
 constexpr int kElementThreads = 256;
 device::cuda::LaunchConfig ElementGrid(const StepPlan& plan, int64_t elements);
 
+// Group normalisation of a dense channels-last tensor, by two launches of group_norm.cu.
+bool TakesGroupChannelsLast(const StepPlan& plan, int channel_dim, int64_t groups);
+Status PlanGroupChannelsLast(StepPlan& plan, int64_t groups);
+
 }  // namespace torch_tensorrt::core::kernels::cuda
