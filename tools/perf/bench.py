@@ -11,6 +11,7 @@ import argparse
 import gc
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -95,17 +96,20 @@ class Contender:
     def block(self, budget_ms: float) -> None:
         """Consecutive calls for about ``budget_ms``; the first, with cold caches, is not kept."""
         self._call()
-        for _ in range(max(1, min(50, round(budget_ms / self.once_ms)))):
+        # The first calls of all may have been slow ones.
+        once = min(self.times, default=self.once_ms)
+        for _ in range(max(1, min(50, round(budget_ms / once)))):
             self.times.append(self._call())
 
 
 def interleave(contenders: list[Contender], seconds: float, repeat: int) -> None:
-    """Blocks in turn until every contender has had its time."""
+    """Blocks in random order until every contender has had its time."""
+    if not contenders:
+        return
     blocks = max(repeat, 8)
     budget = 1e3 * seconds / blocks
     for number in range(blocks):
-        order = contenders if number % 2 == 0 else contenders[::-1]
-        for contender in order:
+        for contender in random.Random(number).sample(contenders, len(contenders)):
             time.sleep(0.01)  # lets the previous one's threads stop spinning
             contender.block(budget)
 
