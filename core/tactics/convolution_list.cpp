@@ -35,7 +35,9 @@ Result<StepSpec> DescribeDirect(const TacticQuery& query) {
     return std::move(out.weights);
   };
   return ConvolutionStep(query, shape, "cpu.convolution",
-                         {-1, LayoutNeed::kContiguous, pack, "convolution." + WeightsName(query)},
+                         {-1, LayoutNeed::kContiguous, pack,
+                          StrCat("convolution.", taps.taps, "x", taps.run, "x", shape.groups, ".",
+                                 WeightsName(query))},
                          LayoutNeed::kAny);
 }
 

@@ -218,3 +218,26 @@ def test_full_compilation_names_the_operator():
         torch_tensorrt.compile(
             Transform(), arg_inputs=[torch.randn(8)], require_full_compilation=True
         )
+
+
+def test_convolutions_that_share_weights_and_differ_in_dilation():
+    """Weights of few channels are packed by filter rows where the dilation lets them."""
+
+    class Shared(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.randn(8, 3, 3, 3))
+
+        def forward(self, x):
+            near = torch.nn.functional.conv2d(x, self.weight, padding=1)
+            far = torch.nn.functional.conv2d(x, self.weight, padding=2, dilation=2)
+            return near, far
+
+    for dtype, tolerance in ((torch.float32, 1e-4), (torch.bfloat16, 0.1)):
+        model, x = Shared().eval().to(dtype), torch.randn(1, 3, 16, 16).to(dtype)
+        with torch.no_grad():
+            exact = model.double()(x.double())
+            model.to(dtype)
+            compiled = torch_tensorrt.compile(model, arg_inputs=[x], require_full_compilation=True)
+            for got, want in zip(compiled(x), exact, strict=True):
+                assert (got.double() - want).abs().max() < tolerance
