@@ -14,6 +14,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import free_symbols, shape_env_of, symbol_ranges
 from torch_tensorrt.dynamo.conversion._arguments import bind_arguments, target_name
+from torch_tensorrt.dynamo.conversion._left_in_torch import LEFT_IN_TORCH
 from torch_tensorrt.dynamo.conversion._registry import DYNAMO_CONVERTERS, ConverterPriority
 from torch_tensorrt.dynamo.conversion._values import (
     UnsupportedValueError,
@@ -78,7 +79,8 @@ def _built_in_support(node: fx.Node) -> str | None:
         return f"no converter for the function {target_name(node.target)}"
     name = target_name(node.target)
     if not core().has_converter(name):
-        return f"no converter for {name}"
+        why = LEFT_IN_TORCH.get(name)
+        return f"no converter for {name}" + (f": {why}" if why else "")
     try:
         return run_probe(probe_of(node))
     except UnsupportedValueError as error:

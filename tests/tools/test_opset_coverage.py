@@ -1,0 +1,34 @@
+"""The page of operators is what the registries say, and every reason is still needed."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tools import opset_coverage as tool
+
+
+def test_every_core_aten_overload_has_a_status() -> None:
+    rows = tool.coverage(tool.core_aten_overloads())
+    assert len(rows) > 180
+    assert {row.operator for row in rows if row.status == tool.LEFT} == set(tool.LEFT_IN_TORCH)
+    assert all(row.reason for row in rows if row.status == tool.LEFT)
+    by_name = {row.operator: row.status for row in rows}
+    assert by_name["aten.mm.default"] == tool.CONVERTED
+
+
+def test_operator_without_status_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(tool.LEFT_IN_TORCH, "aten.nonzero.default")
+    with pytest.raises(RuntimeError, match=r"aten\.nonzero\.default has no converter"):
+        tool.coverage([torch.ops.aten.nonzero.default])
+
+
+def test_page_is_current() -> None:
+    if not torch.__version__.startswith("2.13."):
+        pytest.skip("the page is written with torch 2.13; another release has other operators")
+    assert tool.main(["--check"]) == 0, "run python tools/opset_coverage.py"
+
+
+def test_check_sees_a_stale_page(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.setattr(tool, "page", lambda rows: "something else\n")
+    assert tool.main(["--check"]) == 1
