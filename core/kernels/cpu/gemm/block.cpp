@@ -1,6 +1,7 @@
 #include "core/kernels/cpu/gemm/block.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "core/kernels/cpu/gemm/micro_amx.h"
 #include "core/kernels/cpu/gemm/pack.h"
@@ -21,8 +22,11 @@ constexpr int64_t kMaxChain = 256;
 constexpr int64_t kMaxTileChain = 512;
 constexpr int64_t kMinAmxRows = 8;             // fewer stream weights as fast without tiles
 constexpr int kMaxVectorRows = 14;             // rows of the families without tiles
-constexpr int64_t kSliceBytes = 24 << 10;      // of the panels a tile multiplies with: stays in L1
 constexpr int64_t kMaxRowScratch = 384 << 10;  // of a block's converted rows: stays in L2
+constexpr int64_t kLine = 64;                  // bytes of a cache line
+constexpr int64_t kCacheSets = 64;             // of L1: lines this far apart share a set
+constexpr int64_t kMaxRowsPerSet = 4;          // of a tile's rows; more evict each other
+constexpr int64_t kMinCopyPanels = 6;          // that must read copied rows to pay for the copy
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 size_t Align64(int64_t bytes) { return static_cast<size_t>((bytes + 63) / 64 * 64); }
@@ -113,11 +117,7 @@ void ChooseBlocks(ProductPlan* plan, int64_t wanted_rows) {
   plan->block_panels = std::min(task_panels, kMaxBlockPanels);
   plan->k_block = shape.run;
   plan->tap_block = shape.taps;
-  // Panels that only one or two tiles read stream past: cutting k for the cache would gain nothing.
-  const bool streams = plan->block_rows <= 2 * plan->family->max_rows;
-  const int64_t k_bytes = plan->family->max_panels * kPanelColumns * 4;
-  int64_t k_limit = streams ? kMaxChain : std::min(kMaxChain, kSliceBytes / k_bytes);
-  if (plan->family->max_rows > kMaxVectorRows) k_limit = kMaxTileChain;
+  const int64_t k_limit = plan->family->max_rows > kMaxVectorRows ? kMaxTileChain : kMaxChain;
   if (shape.run > k_limit) {
     plan->tap_block = 1;
     plan->k_block = CeilDiv(CeilDiv(shape.run, CeilDiv(shape.run, k_limit)), 4) * 4;
@@ -125,6 +125,31 @@ void ChooseBlocks(ProductPlan* plan, int64_t wanted_rows) {
     plan->tap_block = std::max<int64_t>(1, k_limit / shape.run);
     plan->tap_block = CeilDiv(shape.taps, CeilDiv(shape.taps, plan->tap_block));
   }
+}
+
+// Room to copy the rows of a block, slice by slice; whether that is needed is seen from where they
+// are.
+void ChooseCopy(ProductPlan* plan) {
+  const bool one_tap = plan->tap_block == 1;
+  const bool several_tiles = plan->block_rows > plan->family->max_rows / 2;
+  if (!one_tap || !several_tiles || plan->shape.run == 0 || plan->block_panels < kMinCopyPanels ||
+      plan->family->begin != nullptr) {
+    return;
+  }
+  const int64_t element = plan->shape.a_is_bf16 ? 2 : 4;
+  plan->copy_stride = static_cast<int64_t>(Align64(plan->k_block * element)) + kLine;
+  plan->copy_bytes = Align64(plan->block_rows * plan->copy_stride);
+}
+
+// The largest number of the rows of one tile that begin in the same set of L1.
+int64_t RowsPerSet(const void* const* rows, int64_t count) {
+  int64_t used[kCacheSets] = {};
+  int64_t most = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    const auto set = reinterpret_cast<uintptr_t>(rows[i]) / kLine % kCacheSets;
+    most = std::max(most, ++used[set]);
+  }
+  return most;
 }
 
 // One task at work: its scratch and the block it is at.
@@ -135,7 +160,8 @@ class TaskRunner {
         args_(args),
         pointers_(reinterpret_cast<const void**>(scratch)),
         row_scratch_(scratch + plan.pointer_bytes),
-        block_(reinterpret_cast<float*>(scratch + plan.pointer_bytes + plan.row_bytes)) {}
+        copy_(scratch + plan.pointer_bytes + plan.row_bytes),
+        block_(reinterpret_cast<float*>(copy_ + plan.copy_bytes)) {}
 
   void Run(Range rows, Range panels) {
     const int64_t row_blocks = CeilDiv(rows.end - rows.begin, plan_.block_rows);
@@ -144,6 +170,9 @@ class TaskRunner {
       row_ = rows.begin + i * plan_.block_rows;
       row_count_ = std::min(plan_.block_rows, rows.end - row_);
       args_.a->Locate(row_, row_count_, pointers_, row_count_, row_scratch_);
+      copies_ = plan_.copy_bytes > 0 &&
+                RowsPerSet(pointers_, std::min<int64_t>(row_count_, plan_.family->max_rows)) >
+                    kMaxRowsPerSet;
       for (int64_t j = 0; j < panel_blocks; ++j) {
         const int64_t begin = panels.begin + j * plan_.block_panels;
         RunBlock({begin, std::min(begin + plan_.block_panels, panels.end)});
@@ -163,18 +192,35 @@ class TaskRunner {
     for (int64_t tap = 0; tap < plan_.shape.taps; tap += plan_.tap_block) {
       MicroArgs micro{};
       micro.taps = std::min(plan_.tap_block, plan_.shape.taps - tap);
-      micro.rows = pointers_ + tap * row_count_;
       micro.row_stride = row_count_;
       // One pass even when k is empty: the block is then the bias, or zero.
       for (int64_t k = 0; k == 0 || k < run; k += std::max<int64_t>(plan_.k_block, 1)) {
+        micro.rows = pointers_ + tap * row_count_;
         micro.offset = k;
         micro.run = std::min(plan_.k_block, run - k);
         micro.accumulate = tap > 0 || k > 0;
         micro.bias = micro.accumulate ? nullptr : args_.bias;
+        if (copies_) CopyRows(&micro);
         RunSlice(micro, panels, SliceOffset(tap, k), c, stride);
       }
     }
     if (args_.sink != nullptr) args_.sink->Store(c, stride, row_, row_count_, column, columns);
+  }
+
+  // Moves the slice of each row that `micro` names next to each other. Rows whose distance is a
+  // multiple of a page otherwise share the few lines of one set and evict each other.
+  void CopyRows(MicroArgs* micro) {
+    const int64_t element = plan_.shape.a_is_bf16 ? 2 : 4;
+    const int64_t skipped = micro->offset * element;
+    const auto bytes = static_cast<size_t>(micro->run * element);
+    const void** copied = pointers_ + plan_.shape.taps * plan_.block_rows;
+    for (int64_t i = 0; i < row_count_; ++i) {
+      std::byte* to = copy_ + i * plan_.copy_stride;
+      std::memcpy(to, static_cast<const std::byte*>(micro->rows[i]) + skipped, bytes);
+      copied[i] = to;
+    }
+    micro->rows = copied;
+    micro->offset = 0;
   }
 
   // Bytes from the start of a panel to its values for (tap, k). REQUIRES: k even.
@@ -242,10 +288,12 @@ class TaskRunner {
   const ProductArgs& args_;
   const void** pointers_;
   std::byte* row_scratch_;
+  std::byte* copy_;
   float* block_;
   int64_t row_ = 0;
   int64_t row_count_ = 0;
   int set_rows_ = 0;  // of the tiles the processor is set up for
+  bool copies_ = false;
 };
 
 }  // namespace
@@ -270,11 +318,13 @@ ProductPlan PlanProduct(const ProductShape& shape, int threads, const ProductTun
   }
   ChooseTasks(&plan, threads, tuning.column_tasks);
   ChooseBlocks(&plan, tuning.block_rows);
-  plan.pointer_bytes = Align64(shape.taps * plan.block_rows * static_cast<int64_t>(sizeof(void*)));
+  ChooseCopy(&plan);
+  const int64_t pointers = shape.taps + (plan.copy_bytes > 0 ? 1 : 0);
+  plan.pointer_bytes = Align64(pointers * plan.block_rows * static_cast<int64_t>(sizeof(void*)));
   plan.row_bytes = Align64(plan.block_rows * shape.scratch_per_row);
   const int64_t block =
       shape.in_place ? 0 : plan.block_rows * plan.block_panels * kPanelColumns * 4;
-  plan.task_bytes = plan.pointer_bytes + plan.row_bytes + Align64(block);
+  plan.task_bytes = plan.pointer_bytes + plan.row_bytes + plan.copy_bytes + Align64(block);
   return plan;
 }
 

@@ -72,6 +72,8 @@ struct ProductPlan {
   int64_t panel_bytes = 0;
   size_t pointer_bytes = 0;  // layout of one task's scratch
   size_t row_bytes = 0;
+  int64_t copy_stride = 0;  // bytes between rows that are copied
+  size_t copy_bytes = 0;    // 0: rows are always read where they are
   size_t task_bytes = 0;
   int64_t tasks() const { return row_tasks * column_tasks; }
   size_t scratch_bytes() const { return task_bytes * static_cast<size_t>(tasks()); }

@@ -79,6 +79,15 @@ TEST(GemmTest, BlocksOfRowsColumnsAndDepth) {
   CheckProduct(DataType::kFloat16, 77, 290, 700, false, random);
 }
 
+// Rows a multiple of a page apart are copied before they are multiplied.
+TEST(GemmTest, RowsThatShareCacheSets) {
+  std::mt19937 random(8);
+  CheckProduct(DataType::kFloat32, 45, 131, 2048, true, random);
+  CheckProduct(DataType::kFloat32, 33, 200, 512, false, random);
+  CheckProduct(DataType::kBFloat16, 45, 131, 4096, true, random);
+  CheckProduct(DataType::kFloat16, 29, 97, 1024, false, random);
+}
+
 TEST(GemmTest, EmptyDepthGivesBias) {
   std::mt19937 random(4);
   CheckProduct(DataType::kFloat32, 9, 33, 0, true, random);
