@@ -136,8 +136,83 @@ Taps TapsInside(const DepthwiseLine& line, int64_t pixel) {
   return {begin, end};
 }
 
+// kPixels neighbouring pixels from `pixel` on, one vector of channels from `c` on, of a filter with
+// stride and dilation 1: each pixel of the image is loaded once for all taps that read it.
+// kInside: all of them lie in the image.
+template <typename Image, int kPixels, int kTaps, bool kInside>
+void Slide(const DepthwiseLine& line, int64_t pixel, int64_t c) {
+  using Type = typename Image::Type;
+  const int64_t first = pixel - line.pad_left;
+  Vec acc[kPixels];
+#pragma GCC unroll 8
+  for (int p = 0; p < kPixels; ++p) acc[p] = line.bias == nullptr ? Zero() : Load(line.bias + c);
+  for (int64_t kh = 0; kh < line.kernel_h; ++kh) {
+    if (line.lines[kh] == nullptr) continue;
+    const Type* image = static_cast<const Type*>(line.lines[kh]) + c;
+    const float* w = line.weights + kh * kTaps * line.weight_stride + c;
+    Vec weight[kTaps];
+#pragma GCC unroll 8
+    for (int t = 0; t < kTaps; ++t) weight[t] = Load(w + t * line.weight_stride);
+#pragma GCC unroll 16
+    for (int j = 0; j < kPixels + kTaps - 1; ++j) {
+      const int64_t at = first + j;
+      if constexpr (!kInside) {
+        if (at < 0 || at >= line.in_w) continue;
+      }
+      const Vec value = Image::Get(image + at * line.pixel_stride);
+#pragma GCC unroll 8
+      for (int t = 0; t < kTaps; ++t) {
+        const int p = j - t;
+        if (p >= 0 && p < kPixels) acc[p] = Fma(value, weight[t], acc[p]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int p = 0; p < kPixels; ++p) Store(line.out + (pixel + p) * line.out_stride + c, acc[p]);
+}
+
+template <typename Image, int kPixels, int kTaps>
+void SlideAll(const DepthwiseLine& line, int64_t pixel) {
+  const int64_t first = pixel - line.pad_left;
+  const bool inside = first >= 0 && first + kPixels + kTaps - 1 <= line.in_w;
+  const auto slide =
+      inside ? Slide<Image, kPixels, kTaps, true> : Slide<Image, kPixels, kTaps, false>;
+  int64_t c = 0;
+  for (; c + kLanes <= line.channels; c += kLanes) slide(line, pixel, c);
+  if (c == line.channels) return;
+  for (int64_t p = pixel; p < pixel + kPixels; ++p) {
+    PixelTail<Image>(line, p, TapsInside(line, p), c);
+  }
+}
+
+template <typename Image, int kTaps>
+void SlideLine(const DepthwiseLine& line) {
+  int64_t pixel = 0;
+  while (pixel < line.out_w) {
+    const int64_t left = line.out_w - pixel;
+    if (left == 7 || left == 14) {  // the lines of small images: whole, and in halves
+      SlideAll<Image, 7, kTaps>(line, pixel);
+      pixel += 7;
+    } else if (left >= 8) {
+      SlideAll<Image, 8, kTaps>(line, pixel);
+      pixel += 8;
+    } else if (left >= 4) {
+      SlideAll<Image, 4, kTaps>(line, pixel);
+      pixel += 4;
+    } else {
+      SlideAll<Image, 1, kTaps>(line, pixel);
+      pixel += 1;
+    }
+  }
+}
+
 template <typename Image>
 void Line(const DepthwiseLine& line) {
+  if (line.stride_w == 1 && line.dilation_w == 1) {
+    if (line.kernel_w == 3) return SlideLine<Image, 3>(line);
+    if (line.kernel_w == 5) return SlideLine<Image, 5>(line);
+    if (line.kernel_w == 7) return SlideLine<Image, 7>(line);
+  }
   constexpr int kPixels = 4;
   int64_t pixel = 0;
   while (pixel < line.out_w) {

@@ -252,6 +252,26 @@ TEST(DepthwiseTest, Geometry) {
   });
 }
 
+// Filters that slide: lines of every length, so that each number of pixels at a time is used, with
+// and without the image's edges in reach.
+TEST(DepthwiseTest, SlidingFilters) {
+  for (int64_t taps : {3, 5, 7}) {
+    for (int64_t width : {1, 2, 3, 4, 6, 7, 8, 9, 13, 14, 15, 16, 22, 31, 33}) {
+      for (int64_t pad : {int64_t{0}, taps / 2, taps - 1}) {
+        if (width + 2 * pad < taps) continue;
+        Case c;
+        c.h = 4;
+        c.w = width;
+        c.in = c.out = c.groups = width % 2 == 0 ? 35 : 16;
+        c.kernel = {2, taps};
+        c.padding = {1, pad, 0, pad};
+        CheckConvolution(c, true);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 TEST(DepthwiseTest, OneDimension) {
   Case c;
   c.one_dim = true;
