@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "core/kernels/cpu/normal_table.h"
 #include "core/kernels/cpu/simd.h"
 
 namespace torch_tensorrt::core::kernels::TORCHTRT_ISA {
@@ -195,10 +196,17 @@ TRT_INLINE VecF GeluErf(VecF x) {
   // (P(Z <= x) - 1/2) / x on |x| <= sqrt 2. Used near 0, where 1/2 plus it does not cancel.
   constexpr float kC[] = {0.39894226F,     -0.0664903573F,   0.00997337469F, -0.00118678215F,
                           0.000114647063F, -8.85015071e-06F, 4.33876808e-07F};
-  const VecF tail = NormalTail(Abs(x));
+  const VecF a = Abs(x);
+#ifdef __AVX512F__
+  if (!Any(~(a < VecF(kNormalTailEnd)))) {
+    const VecF tail = NormalTailTable(a);
+    return x * Select(x < VecF(0.0F), tail, VecF(1.0F) - tail);
+  }
+#endif
+  const VecF tail = NormalTail(a);
   const VecF far = Select(x < VecF(0.0F), tail, VecF(1.0F) - tail);
   const VecF near = Fma(Horner(x * x, kC), x, VecF(0.5F));
-  return x * Select(Abs(x) < VecF(0.625F), near, far);
+  return x * Select(a < VecF(0.625F), near, far);
 }
 // 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) through a sigmoid. Relative error grows to about
 // 2^-22 |log result| in the negative tail; torch's own formula has no correct digits there.
