@@ -20,6 +20,9 @@ def main() -> int:
     parser.add_argument("--whole", action="store_true", help="do not minimise failures")
     parser.add_argument("--same", type=int, default=3, help="failures minimised per signature")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="stop after these")
+    parser.add_argument(
+        "--varied", type=int, default=0, metavar="N", help="compile every Nth graph in all variants"
+    )
     parser.add_argument("--out", type=Path, help="file for the failing tests")
     arguments = parser.parse_args()
     if arguments.show:
@@ -35,7 +38,13 @@ def main() -> int:
 
     seeds = range(arguments.seed, arguments.seed + arguments.count)
     report = run_seeds(
-        seeds, arguments.jobs, not arguments.whole, say, arguments.same, arguments.seconds
+        seeds,
+        arguments.jobs,
+        not arguments.whole,
+        say,
+        arguments.same,
+        arguments.seconds,
+        arguments.varied,
     )
     print(report.summary())
     return 1 if report.failures else 0

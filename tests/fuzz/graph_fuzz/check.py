@@ -19,7 +19,7 @@ from torch_tensorrt._exceptions import (
     UnsupportedOperatorException,
 )
 
-from tests.fuzz.graph_fuzz.compare import Step, difference, noisy_runs, run_all
+from tests.fuzz.graph_fuzz.compare import Step, difference, noisy_runs, run_all, schedule
 from tests.fuzz.graph_fuzz.generate import Options
 from tests.fuzz.graph_fuzz.program import DTYPES, Leaf, Program
 
@@ -71,9 +71,10 @@ def check(program: Program, options: Options) -> Verdict:
         return Verdict("invalid", _text(error))
     verdict = _compiled(program, options, eager, wide)
     if verdict.failed and verdict.kind != "build":
-        control = _judged(program, _control(program, options), eager, wide)
-        if control.kind == verdict.kind:
-            return Verdict("upstream", verdict.detail)
+        for decomposed in (False, True):
+            control = _judged(program, _control(program, options, decomposed), eager, wide)
+            if control.kind == verdict.kind:
+                return Verdict("upstream", verdict.detail)
     return verdict
 
 
@@ -120,7 +121,8 @@ def _judged(
     if isinstance(ours, Exception):
         return Verdict("run", _text(ours))
     for number, steps in enumerate(zip(ours, eager, wide, strict=True)):
-        found = difference(*steps, lambda n=number: noisy_runs(program, n))
+        at_capture = schedule(program)[number][0] == 0
+        found = difference(*steps, lambda n=number: noisy_runs(program, n), at_capture)
         if found:
             kind, _, detail = found.partition(": ")
             return Verdict(kind, f"call {number}: {detail}")
@@ -167,17 +169,29 @@ def input_spec(program: Program, leaf: Leaf) -> Any:
     )
 
 
-def _control(program: Program, options: Options) -> list[Step] | Exception:
-    """The same capture, run by PyTorch."""
+def _control(
+    program: Program, options: Options, decomposed: bool = False
+) -> list[Step] | Exception:
+    """The same capture, run by PyTorch.
+
+    Args:
+        decomposed: by PyTorch's own decompositions, where sizes are written out that capture took
+            to be at least two.
+    """
     torch._dynamo.reset()
     try:
         if options.entry == "jit":
             function = torch.compile(
-                program.module(), backend="aot_eager", dynamic=program.worlds > 1 or None
+                program.module(),
+                backend="aot_eager_decomp_partition" if decomposed else "aot_eager",
+                dynamic=program.worlds > 1 or None,
             )
         else:
             specs = [input_spec(program, leaf) for leaf in program.inputs]
-            function = torch_tensorrt.dynamo.trace(program.module(), arg_inputs=specs).module()
+            captured = torch_tensorrt.dynamo.trace(program.module(), arg_inputs=specs)
+            if decomposed:
+                captured = captured.run_decompositions()
+            function = captured.module()
         with torch.no_grad():
             return run_all(program, function)
     except Exception as error:

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
-from tests.fuzz.graph_fuzz import specs_compute, specs_layout  # noqa: F401 (they register)
+from tests.fuzz.graph_fuzz import (  # noqa: F401 (they register)
+    specs_compute,
+    specs_layout,
+    specs_motifs,
+)
 from tests.fuzz.graph_fuzz.draw import SPECIFICATIONS, Draw, NothingFits, Proposal
 from tests.fuzz.graph_fuzz.program import Program, Shape, operands
 
@@ -57,9 +62,19 @@ def _inputs(draw: Draw, dynamic: bool) -> None:
     fixed = [rng.choice(_STATIC_SIZES) for _ in range(3)]
     if rng.random() < 0.02:
         fixed[0] = 0
+    theme = rng.choices(("any", "image", "sequence"), (5, 3, 2))[0]
     for count in range(rng.randint(1, 3)):
         rank = rng.choices((0, 1, 2, 3, 4), (2, 15, 33, 30, 20))[0]
         axes: list[int | tuple[int, ...]] = [rng.choice(fixed) for _ in range(rank)]
+        if count == 0 and theme == "image":
+            axes = [
+                rng.choice((1, 2, 3)),
+                rng.choice((3, 4, 8, 16)),
+                *rng.choices((5, 7, 8, 9), k=2),
+            ]
+        elif count == 0 and theme == "sequence":
+            axes = [rng.choice((1, 2, 3)), rng.choice((3, 7, 9)), rng.choice((8, 12, 16))]
+        rank = len(axes)
         if dynamic and rank and (count == 0 or rng.random() < 0.5):
             axes[rng.choice((0, 0, rank - 1, rng.randrange(rank)))] = symbols[0]
             if rng.random() < 0.3:
@@ -159,3 +174,20 @@ def options(seed: int) -> Options:
         settings["pass_through_build_failures"] = True
     entry = rng.choices(("compile", "jit", "saved"), (55, 35, 10))[0]
     return Options(entry, tuple(settings.items()), rng.choice((1, 2)))
+
+
+def variants(chosen: Options, passes: Iterable[str]) -> list[Options]:
+    """The same compilation without each pass, with the reference kernels, and on 1 and 2 threads.
+
+    Whatever the optimiser does, the result has to satisfy the same check.
+    """
+
+    def changed(**extra: object) -> Options:
+        return replace(chosen, settings=tuple({**dict(chosen.settings), **extra}.items()))
+
+    return [
+        *(changed(disabled_passes=(name,)) for name in sorted(passes)),
+        changed(disabled_passes=tuple(sorted(passes))),
+        changed(reference_only=True),
+        *(replace(chosen, threads=threads) for threads in (1, 2) if threads != chosen.threads),
+    ]

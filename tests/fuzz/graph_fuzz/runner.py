@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz.graph_fuzz.check import Verdict
-from tests.fuzz.graph_fuzz.generate import Options, generate, options
+from tests.fuzz.graph_fuzz.generate import Options, generate, options, variants
 from tests.fuzz.graph_fuzz.minimise import minimise
 from tests.fuzz.graph_fuzz.program import Program, pytest_case
 
@@ -125,6 +125,7 @@ def run_seeds(
     say: Callable[[str], None] = lambda text: None,
     same: int = 3,
     seconds: float = float("inf"),
+    varied: int = 0,
 ) -> Report:
     """Checks the programs of all seeds.
 
@@ -134,6 +135,7 @@ def run_seeds(
         say: Told of each failure as it comes.
         same: Failures with one signature that are minimised; further ones are only counted.
         seconds: No new program is begun after these.
+        varied: Every so many programs one is compiled in all variants; 0: none.
     """
     report = Report()
     pending = list(seeds)[::-1]
@@ -148,6 +150,20 @@ def run_seeds(
             chunks[0] += 1
             return taken, ISAS[(chunks[0] - 1) % len(ISAS)]
 
+    def judge(found: Failure, worker: Worker) -> None:
+        with lock:
+            report.verdicts[found.verdict.kind] += 1
+            report.lines += len(found.program.lines)
+            signatures[found.verdict.signature] += 1
+            many = signatures[found.verdict.signature] > same
+        if not found.verdict.failed or many:
+            return
+        if small:
+            found = shrink(found, worker)
+        with lock:
+            report.failures.append(found)
+            say(found.text())
+
     def work() -> None:
         while True:
             taken, isa = chunk()
@@ -159,19 +175,12 @@ def run_seeds(
                     if time.monotonic() - start > seconds:
                         return
                     verdict, program, chosen = worker.check(None, seed, None)
-                    with lock:
-                        report.verdicts[verdict.kind] += 1
-                        report.lines += len(program.lines)
-                        signatures[verdict.signature] += 1
-                        many = signatures[verdict.signature] > same
-                    if not verdict.failed or many:
+                    judge(Failure(seed, verdict, program, chosen, isa), worker)
+                    if not varied or seed % varied or verdict.kind != "pass":
                         continue
-                    failure = Failure(seed, verdict, program, chosen, isa)
-                    if small:
-                        failure = shrink(failure, worker)
-                    with lock:
-                        report.failures.append(failure)
-                        say(failure.text())
+                    for other in variants(chosen, all_passes()):
+                        verdict = worker.check(program, seed, other)[0]
+                        judge(Failure(seed, verdict, program, other, isa), worker)
             finally:
                 worker.stop()
 
@@ -182,6 +191,13 @@ def run_seeds(
         thread.join()
     report.seconds = time.monotonic() - start
     return report
+
+
+def all_passes() -> frozenset[str]:
+    """Names of the lowering and optimiser passes."""
+    from torch_tensorrt.dynamo._option_checks import lowering_pass_names, optimizer_pass_names
+
+    return frozenset(lowering_pass_names() | optimizer_pass_names())
 
 
 def shrink(failure: Failure, worker: Worker) -> Failure:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from tests.fuzz.graph_fuzz.draw import Draw, NothingFits, Proposal, spec
 
 ANY = "fffib"
@@ -289,9 +291,14 @@ def one_hot(d: Draw) -> str:
 # -- writes in place
 
 
+def _writable(d: Draw, kinds: str, low: int = 0) -> str:
+    """A value whose elements have a place in memory each."""
+    return d.pick(kinds, low, where=lambda n: torch._debug_has_internal_overlap(d.value(n)) == 0)
+
+
 @spec(2.5)
 def write(d: Draw) -> str | Proposal:
-    name = d.pick("f" if d.chance(0.8) else "fi")
+    name = _writable(d, "f" if d.chance(0.8) else "fi")
     other = d.mate(name)
     call = d.of(
         f"{name}.add_({other})",
@@ -310,7 +317,7 @@ def write(d: Draw) -> str | Proposal:
 
 @spec(2)
 def write_part(d: Draw) -> Proposal:
-    name = d.pick("f", 1)
+    name = _writable(d, "f", 1)
     part = d.of(f"{name}[0]", f"{name}[1:]", f"{name}[..., :1]", f"{name}[..., ::2]", f"{name}[-1]")
     return Proposal(
         d.of(
