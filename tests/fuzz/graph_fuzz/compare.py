@@ -106,7 +106,12 @@ def difference(
     kinds += [("mutation", f"input {i} after", "inputs", i) for i in range(len(eager.inputs))]
     for kind, name, where, i in kinds:
         a, b, c = (getattr(step, where)[i] for step in (ours, eager, wide))
-        text = unequal(a, b, c, lambda w=where, j=i: [getattr(s, w)[j] for s in noise()])
+
+        def noisy(w: str = where, j: int = i, shape: torch.Size = b.shape) -> list[torch.Tensor]:
+            found = [getattr(step, w)[j] for step in noise()]
+            return [value for value in found if value.shape == shape]
+
+        text = unequal(a, b, c, noisy)
         if text:
             return f"{kind}: {name}: {text}"
     if ours.sharing != eager.sharing:
@@ -150,6 +155,9 @@ def unequal(
     if not bool(torch.isfinite(ours[known]).all()):
         wrong = known & ~torch.isfinite(ours)
         return f"not finite where eager is ({_first(ours, eager, wrong)})"
+    wrong = ~known & (_class(eager) == _class(wide)) & (_class(ours) != _class(eager))
+    if bool(wrong.any()) and not any(bool((_class(n) != _class(eager)).any()) for n in noise()):
+        return f"of another class than eager ({_first(ours, eager, wrong)})"
     a, b, c = (t[known].double() for t in (ours, eager, wide))
     if a.numel() == 0:
         return ""
@@ -167,6 +175,11 @@ def unequal(
         f"error {error:.3g}, eager's {_rms(b - c):.3g}, scatter {scatter:.3g}, "
         f"size {_rms(c):.3g} ({_first(ours, eager, wrong)})"
     )
+
+
+def _class(values: torch.Tensor) -> torch.Tensor:
+    """0 for finite values, 1 for NaN, 2 and 3 for the infinities."""
+    return values.isnan() + 2 * values.isposinf() + 3 * values.isneginf()
 
 
 def _rms(values: torch.Tensor) -> float:

@@ -43,6 +43,8 @@ class Draw:
         self.seed = seed
         #: The float type that most inputs and parameters have.
         self.main = main
+        #: Whether values that are not finite may come up.
+        self.special = False
         self.inputs: list[Leaf] = []
         self.state: list[Leaf] = []
         self.lines: list[str] = []
@@ -238,10 +240,12 @@ class Draw:
                 torch.manual_seed(0)
                 exec(code, scope)
                 written = any(getattr(scope["self"], p.name[5:])._version for p in state)
-                if written or not all(fit(scope[name]) for name in targets(line)):
+                if written or not all(self._fit(scope[name]) for name in targets(line)):
                     return False
             if writes(line) and not all(
-                fit(self.value(name, world)) for name in self.names for world in range(self.worlds)
+                self._fit(self.value(name, world))
+                for name in self.names
+                for world in range(self.worlds)
             ):
                 return False
         except (RuntimeError, IndexError, ValueError, TypeError, NotImplementedError):
@@ -250,6 +254,16 @@ class Draw:
             len({self.value(name, world).dim() for world in range(self.worlds)}) == 1
             for name in targets(line)
         )
+
+    def _all_fit(self) -> bool:
+        worlds = range(self.worlds)
+        return all(self._fit(self.value(name, world)) for name in self.names for world in worlds)
+
+    def _fit(self, value: Any) -> bool:
+        return fit(torch.nan_to_num(value, 0.0, 0.0, 0.0) if self._is_special(value) else value)
+
+    def _is_special(self, value: Any) -> bool:
+        return self.special and isinstance(value, torch.Tensor) and value.is_floating_point()
 
     def _replay(self) -> None:
         self._scopes = self._new_scopes()

@@ -41,6 +41,7 @@ def generate(seed: int) -> Program:
     dynamic = rng.random() < 0.45
     main = rng.choices(("f32", "bf16", "f16", "f64"), (75, 10, 10, 5))[0]
     draw = Draw(rng, 3 if dynamic else 1, seed, main)
+    draw.special = rng.random() < 0.07
     _inputs(draw, dynamic)
     wanted = min(MOST, max(FEWEST, int(rng.gauss(12, 6))))
     names = list(SPECIFICATIONS)
@@ -90,7 +91,8 @@ def _inputs(draw: Draw, dynamic: bool) -> None:
             draw.new_input(shapes, "b8")
         else:
             dtype = "f32" if kind > 0.95 else ""
-            draw.new_input(shapes, dtype, "normal" if kind < 0.8 else "unit")
+            values = "special" if draw.special else "normal" if kind < 0.8 else "unit"
+            draw.new_input(shapes, dtype, values)
 
 
 def _outputs(draw: Draw) -> list[str]:

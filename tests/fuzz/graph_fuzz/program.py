@@ -35,6 +35,8 @@ DTYPES: dict[str, torch.dtype] = {
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 FLOATS = ("f64", "f32", "f16", "bf16")
 
+_SPECIAL = (0.0, -0.0, float("inf"), -float("inf"), float("nan"), 1e-40)
+
 Shape = tuple[int, ...]
 
 
@@ -46,7 +48,8 @@ class Leaf:
         name: ``x0``, ``self.p0`` or ``self.b0``.
         shapes: Its shape in every world (a set of sizes); one only: the same in all.
         dtype: A key of :data:`DTYPES`.
-        values: ``normal``, ``unit`` (0.1 to 1.1), ``LO:HI`` (integers, ``HI`` is left out).
+        values: ``normal``, ``unit`` (0.1 to 1.1), ``special`` (a tenth are zeros, infinities and
+            NaN), ``LO:HI`` (integers, ``HI`` is left out).
         layout: ``packed``, ``permuted``, ``stepped``, ``expanded`` or ``offset``.
     """
 
@@ -82,7 +85,12 @@ class Leaf:
             return torch.randint(low, high, shape, generator=source).to(DTYPES[self.dtype])
         if self.values == "unit":
             return (torch.rand(shape, generator=source) + 0.1).to(DTYPES[self.dtype])
-        return torch.randn(shape, generator=source).to(DTYPES[self.dtype])
+        made = torch.randn(shape, generator=source)
+        if self.values == "special":
+            chosen = torch.randint(0, len(_SPECIAL), shape, generator=source)
+            here = torch.rand(shape, generator=source) < 0.1
+            made = torch.where(here, torch.tensor(_SPECIAL)[chosen], made)
+        return made.to(DTYPES[self.dtype])
 
 
 def _laid_out(shape: Shape, layout: str, fill: Any) -> torch.Tensor:

@@ -288,6 +288,17 @@ def one_hot(d: Draw) -> str:
     return f"F.one_hot({name}.long() % 4, 4)"
 
 
+@spec(0.5)
+def by_values(d: Draw) -> str:
+    name = d.pick("f", 1, 3)
+    return d.of(
+        f"{name}[{name} > 0]",
+        f"torch.nonzero({name} > 0)",
+        f"{name}.masked_select({name} < 0.5)",
+        f"{name}[({name} > 0).any(-1)]" if d.rank(name) == 2 else f"{name}[{name} < 1]",
+    )
+
+
 # -- writes in place
 
 

@@ -48,6 +48,8 @@ def test_programs_have_variety() -> None:
 def test_values_of_generated_programs_are_finite() -> None:
     for seed in range(20):
         program = generate(seed)
+        if any(leaf.values == "special" for leaf in program.inputs):
+            continue
         for world in range(program.worlds):
             with torch.no_grad():
                 for value in program.module()(*program.arguments(world)):

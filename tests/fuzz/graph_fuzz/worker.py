@@ -10,6 +10,7 @@ import gc
 import os
 import pickle
 import sys
+import traceback
 import warnings
 
 
@@ -20,7 +21,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     import logging
 
-    from tests.fuzz.graph_fuzz.check import check
+    from tests.fuzz.graph_fuzz.check import Verdict, check
     from tests.fuzz.graph_fuzz.generate import generate, options
 
     logging.getLogger("torch_tensorrt").propagate = False
@@ -32,7 +33,11 @@ def main() -> None:
             return
         program = program or generate(seed)
         chosen = chosen or options(seed)
-        pickle.dump((check(program, chosen), program, chosen), replies)
+        try:
+            verdict = check(program, chosen)
+        except Exception:  # a fault of the fuzzer
+            verdict = Verdict("internal", traceback.format_exc()[-1500:])
+        pickle.dump((verdict, program, chosen), replies)
         replies.flush()
         served += 1
         if served % 20 == 0:
