@@ -23,6 +23,7 @@ from tests.fuzz.graph_fuzz.program import (
     Program,
     Shape,
     namespace,
+    operands,
     targets,
     writes,
 )
@@ -45,6 +46,8 @@ class Draw:
         self.main = main
         #: Whether values that are not finite may come up.
         self.special = False
+        #: Elements of the largest value allowed.
+        self.most = MOST_ELEMENTS
         self.inputs: list[Leaf] = []
         self.state: list[Leaf] = []
         self.lines: list[str] = []
@@ -234,6 +237,8 @@ class Draw:
 
     def _run(self, line: str) -> bool:
         code = compile(line, "<line>", "exec")
+        if self.most > MOST_ELEMENTS and not self._is_small(line, code):
+            return False
         state = [leaf for leaf in self.state if leaf.name.startswith("self.p")]
         try:
             for scope in self._scopes:
@@ -255,12 +260,31 @@ class Draw:
             for name in targets(line)
         )
 
+    def _is_small(self, line: str, code: Any) -> bool:
+        """Whether a line, run without data, gives nothing too large: products may."""
+        for world in range(self.worlds):
+            used = [name for name in operands(line) if name.startswith("self.")]
+            own = {name[5:]: self.value(name, world).to("meta") for name in used}
+            scope = {**namespace(), "self": SimpleNamespace(**own)}
+            for name in operands(line):
+                if not name.startswith("self."):
+                    scope[name] = self.value(name, world).to("meta")
+            try:
+                exec(code, scope)
+            except (RuntimeError, IndexError, ValueError, TypeError, NotImplementedError):
+                return False
+            if any(scope[name].numel() > self.most for name in targets(line)):
+                return False
+        return True
+
     def _all_fit(self) -> bool:
         worlds = range(self.worlds)
         return all(self._fit(self.value(name, world)) for name in self.names for world in worlds)
 
     def _fit(self, value: Any) -> bool:
-        return fit(torch.nan_to_num(value, 0.0, 0.0, 0.0) if self._is_special(value) else value)
+        if self._is_special(value):
+            value = torch.nan_to_num(value, 0.0, 0.0, 0.0)
+        return fit(value, self.most)
 
     def _is_special(self, value: Any) -> bool:
         return self.special and isinstance(value, torch.Tensor) and value.is_floating_point()
@@ -301,11 +325,11 @@ class Proposal:
     results: int = 1
 
 
-def fit(value: Any) -> bool:
+def fit(value: Any, most: int = MOST_ELEMENTS) -> bool:
     """Whether a result may be used further: a tensor, not too large, finite and moderate."""
     if not isinstance(value, torch.Tensor) or value.dtype not in DTYPE_NAMES:
         return False
-    if value.numel() > MOST_ELEMENTS or value.dim() > MOST_DIMS:
+    if value.numel() > most or value.dim() > MOST_DIMS:
         return False
     if not value.is_floating_point() or value.numel() == 0:
         return True

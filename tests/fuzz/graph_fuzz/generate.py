@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -16,6 +17,8 @@ from tests.fuzz.graph_fuzz.program import Program, Shape, operands
 
 FEWEST, MOST = 3, 20
 _STATIC_SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 31, 33)
+#: Enough for several threads and several blocks of a product.
+_LARGE_SIZES = (3, 32, 65, 100, 128, 257)
 #: Sizes of a dynamic axis: at capture, the smallest, and others.
 _DYNAMIC_SIZES = ((5, 1, 9), (4, 2, 7), (6, 1, 33), (8, 1, 3), (3, 0, 5), (7, 3, 8))
 
@@ -42,7 +45,10 @@ def generate(seed: int) -> Program:
     main = rng.choices(("f32", "bf16", "f16", "f64"), (75, 10, 10, 5))[0]
     draw = Draw(rng, 3 if dynamic else 1, seed, main)
     draw.special = rng.random() < 0.07
-    _inputs(draw, dynamic)
+    large = rng.random() < 0.1
+    if large:
+        draw.most = 200_000
+    _inputs(draw, dynamic, large)
     wanted = min(MOST, max(FEWEST, int(rng.gauss(12, 6))))
     names = list(SPECIFICATIONS)
     weights = [SPECIFICATIONS[name][0] for name in names]
@@ -57,17 +63,19 @@ def generate(seed: int) -> Program:
     return draw.program(_outputs(draw)).pruned()
 
 
-def _inputs(draw: Draw, dynamic: bool) -> None:
+def _inputs(draw: Draw, dynamic: bool, large: bool) -> None:
     rng = draw.rng
     symbols = rng.sample(_DYNAMIC_SIZES, 2)
-    fixed = [rng.choice(_STATIC_SIZES) for _ in range(3)]
+    fixed = [rng.choice(_LARGE_SIZES if large else _STATIC_SIZES) for _ in range(3)]
     if rng.random() < 0.02:
         fixed[0] = 0
     theme = rng.choices(("any", "image", "sequence"), (5, 3, 2))[0]
     for count in range(rng.randint(1, 3)):
         rank = rng.choices((0, 1, 2, 3, 4), (2, 15, 33, 30, 20))[0]
         axes: list[int | tuple[int, ...]] = [rng.choice(fixed) for _ in range(rank)]
-        if count == 0 and theme == "image":
+        if count == 0 and theme == "image" and large:
+            axes = [rng.choice((1, 2)), rng.choice((16, 32)), *rng.choices((28, 33, 56), k=2)]
+        elif count == 0 and theme == "image":
             axes = [
                 rng.choice((1, 2, 3)),
                 rng.choice((3, 4, 8, 16)),
@@ -80,6 +88,7 @@ def _inputs(draw: Draw, dynamic: bool) -> None:
             axes[rng.choice((0, 0, rank - 1, rng.randrange(rank)))] = symbols[0]
             if rng.random() < 0.3:
                 axes[rng.randrange(rank)] = symbols[1]
+        _cap(axes, draw.most)
         shapes: list[Shape] = [
             tuple(axis if isinstance(axis, int) else axis[world] for axis in axes)
             for world in range(draw.worlds)
@@ -93,6 +102,13 @@ def _inputs(draw: Draw, dynamic: bool) -> None:
             dtype = "f32" if kind > 0.95 else ""
             values = "special" if draw.special else "normal" if kind < 0.8 else "unit"
             draw.new_input(shapes, dtype, values)
+
+
+def _cap(axes: list[int | tuple[int, ...]], most: int) -> None:
+    """Makes the largest fixed axes small until no more than ``most`` elements are left."""
+    while math.prod(axis if isinstance(axis, int) else max(axis) for axis in axes) > most:
+        at = max(range(len(axes)), key=lambda i: axes[i] if isinstance(axes[i], int) else 0)
+        axes[at] = 3
 
 
 def _outputs(draw: Draw) -> list[str]:

@@ -284,4 +284,6 @@ def _key_of(value: Any) -> Any:
 def _size_key(value: Any) -> Any:
     if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
         return value.node.expr
+    if isinstance(value, float):  # 0.0 == -0.0
+        return (float, value.hex())
     return (type(value), value)
