@@ -73,6 +73,16 @@ class Binder {
     };
   }
 
+  // Binds the symbol that `dim` is, if it is one and unknown. True when something was bound.
+  bool Read(const SymInt& dim, int64_t value) {
+    for (size_t i = 0; i < plan_.symbols.size(); ++i) {
+      if (values_[i].has_value() || !(dim == SymInt::Symbol(plan_.symbols[i].name))) continue;
+      values_[i] = value;
+      return true;
+    }
+    return false;
+  }
+
   // Binds the only unknown symbol of `dim` so that it equals `value`. True when something was
   // bound.
   bool Solve(const SymInt& dim, int64_t value) {
@@ -182,15 +192,20 @@ Result<std::vector<int64_t>> BindSymbols(const engine::Plan& plan,
                                          std::span<const TensorView> inputs) {
   TRT_RETURN_IF_ERROR(CheckTypes(plan, inputs));
   Binder binder(plan);
-  for (bool progress = true; progress;) {
-    progress = false;
+  auto for_all_dims = [&](auto bind) {
+    bool progress = false;
     for (size_t i = 0; i < inputs.size(); ++i) {
-      const auto& tensor = plan.tensors[static_cast<size_t>(plan.inputs[i].tensor)];
-      for (size_t d = 0; d < tensor.dims.size(); ++d) {
-        if (tensor.dims[d].is_constant()) continue;
-        progress = binder.Solve(tensor.dims[d], inputs[i].dims[d]) || progress;
+      const SymDims& dims = DeclaredDims(plan, i);
+      for (size_t d = 0; d < dims.size(); ++d) {
+        if (!dims[d].is_constant()) progress = bind(dims[d], inputs[i].dims[d]) || progress;
       }
     }
+    return progress;
+  };
+  // An axis that is a symbol comes before expressions: not all of these have one solution
+  // (s - s/2), and a guess would stand in the way of what a later input says.
+  for_all_dims([&](const SymInt& dim, int64_t size) { return binder.Read(dim, size); });
+  while (for_all_dims([&](const SymInt& dim, int64_t size) { return binder.Solve(dim, size); })) {
   }
   std::vector<int64_t> values;
   for (size_t s = 0; s < plan.symbols.size(); ++s) {

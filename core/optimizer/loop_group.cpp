@@ -164,10 +164,8 @@ bool CanLoop(const Network& network, const Layer& layer) {
       return IsLoopView(network, layer);
     case LayerKind::kReduce:
       return IsRowReduce(network, layer);
-    case LayerKind::kFill: {
-      const auto value = layer.attrs.Get<SymInt>("ivalue", 0);
-      return IsFloat(network.tensor(layer.outputs[0]).dtype) || value.is_constant();
-    }
+    case LayerKind::kFill:
+      return UniformValue(network, layer.outputs[0]).has_value();
     case LayerKind::kIota:
       return IsInteger(network.tensor(layer.outputs[0]).dtype) &&
              layer.attrs.Get<SymInt>("start", 0).is_constant();
@@ -208,16 +206,41 @@ class Tracer {
     if (!inside && !IsLoopView(network_, *layer)) return;
     for (size_t i = 0; i < layer->inputs.size(); ++i) {
       const auto operand = OperandMap(network_, *layer, i, map, group_.domain);
-      ok_ = ok_ && operand.has_value();
+      ok_ = ok_ && operand.has_value() &&
+            (layer->kind != LayerKind::kReduce || !IsRowUniform(layer->inputs[i], *operand));
       if (!ok_) return;
       Visit(layer->inputs[i], *operand);
     }
+  }
+
+  // Does the register hold one value per row? A loop has nothing to reduce there.
+  bool IsRowUniform(TensorId id, const DimMap& map) {
+    const auto key = std::make_pair(id, map);
+    const auto known = uniform_.find(key);
+    if (known != uniform_.end()) return known->second;
+    return uniform_[key] = FindRowUniform(id, map);
+  }
+
+  bool FindRowUniform(TensorId id, const DimMap& map) {
+    const Layer* layer = network_.producer(id);
+    const bool inside = layer != nullptr && group_.layers.count(layer->id) != 0;
+    const bool leaf = !inside && (layer == nullptr || !IsLoopView(network_, *layer));
+    if (leaf || layer->kind == LayerKind::kIota || layer->kind == LayerKind::kFill) {
+      return map.empty() || map.back() < 0 || UniformValue(network_, id).has_value();
+    }
+    if (layer->kind == LayerKind::kReduce) return true;
+    for (size_t i = 0; i < layer->inputs.size(); ++i) {
+      const auto operand = OperandMap(network_, *layer, i, map, group_.domain);
+      if (operand && !IsRowUniform(layer->inputs[i], *operand)) return false;
+    }
+    return true;
   }
 
   const Network& network_;
   const LoopGroup& group_;
   bool ok_ = true;
   std::map<TensorId, std::set<DimMap>> reads_;
+  std::map<std::pair<TensorId, DimMap>, bool> uniform_;
 };
 
 class ProgramBuilder {

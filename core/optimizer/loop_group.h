@@ -29,7 +29,8 @@ struct LoopGroup {
 };
 
 // How every tensor the group touches is read, inner and outer ones; views outside the group are
-// looked through. Empty when some read cannot be expressed (a reduction not along the row).
+// looked through. Empty when some read cannot be expressed: a reduction not along the row, or of
+// what is the same all along it.
 std::map<TensorId, std::set<DimMap>> TraceReads(const Network& network, const LoopGroup& group);
 
 struct LoopProgram {

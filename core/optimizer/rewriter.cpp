@@ -119,11 +119,13 @@ const Layer* Rewriter::MadeBy(TensorId id, PointwiseOp op) const {
   return layer->attrs.Get<PointwiseOp>("op", PointwiseOp::kAdd) == op ? layer : nullptr;
 }
 
-std::optional<double> Rewriter::Uniform(TensorId id) const {
-  const Layer* layer = network_->producer(id);
+std::optional<double> Rewriter::Uniform(TensorId id) const { return UniformValue(*network_, id); }
+
+std::optional<double> UniformValue(const Network& network, TensorId id) {
+  const Layer* layer = network.producer(id);
   while (layer != nullptr &&
          (layer->kind == LayerKind::kExpand || layer->kind == LayerKind::kReshape)) {
-    layer = network_->producer(layer->inputs[0]);
+    layer = network.producer(layer->inputs[0]);
   }
   if (layer == nullptr) return std::nullopt;
   if (layer->kind == LayerKind::kConstant) return UniformWeights(layer->weights);

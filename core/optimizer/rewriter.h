@@ -57,6 +57,9 @@ class Rewriter {
   Network* network_;
 };
 
+// As Rewriter::Uniform.
+std::optional<double> UniformValue(const Network& network, TensorId id);
+
 // A local rewrite: when `layer` matches, the tensor that takes the place of its first output (its
 // only used one); kNone when it does not match. `doc` reads "x*1 -> x".
 struct Rule {

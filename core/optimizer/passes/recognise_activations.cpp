@@ -8,7 +8,15 @@
 namespace torch_tensorrt::core::optimizer {
 namespace {
 
-bool Near(double a, double b) { return std::abs(a - b) <= 1e-3 * std::abs(b); }
+// Is the constant `a` of a network of this type `b`, but for rounding? A model that means another
+// constant (0.7071 for the root of one half) gets what it says.
+bool Near(double a, double b, DataType type) {
+  const double eps = type == DataType::kFloat64   ? 0x1p-52
+                     : type == DataType::kFloat32 ? 0x1p-23
+                     : type == DataType::kFloat16 ? 0x1p-10
+                                                  : 0x1p-7;
+  return std::abs(a - b) <= 2 * eps * std::abs(b);
+}
 
 // A product taken apart: the factor of all constants and the other operands. Shared inner products
 // are taken apart too.
@@ -57,14 +65,15 @@ TensorId AddedTo(const Rewriter& rw, TensorId id, double value) {
 
 // Is `id` sqrt(2/pi) * (x + 0.044715 x^3)?
 bool IsTanhArgument(const Rewriter& rw, TensorId id, TensorId x) {
+  const DataType type = rw.dtype(id);
   const Factors outer = FactorsOf(rw, id);
-  if (outer.tensors.size() != 1 || !Near(outer.constant, 0.7978845608028654)) return false;
+  if (outer.tensors.size() != 1 || !Near(outer.constant, 0.7978845608028654, type)) return false;
   const Layer* sum = rw.MadeBy(outer.tensors[0], PointwiseOp::kAdd);
   if (sum == nullptr) return false;
   for (size_t i = 0; i < 2; ++i) {
     if (sum->inputs[i] != x) continue;
     const Factors cube = FactorsOf(rw, sum->inputs[1 - i]);
-    if (Near(cube.constant, 0.044715) && cube.tensors == std::vector<TensorId>{x, x, x}) {
+    if (Near(cube.constant, 0.044715, type) && cube.tensors == std::vector<TensorId>{x, x, x}) {
       return true;
     }
   }
@@ -73,10 +82,11 @@ bool IsTanhArgument(const Rewriter& rw, TensorId id, TensorId x) {
 
 // The gelu that 0.5 * x * (1 + curve(...)) is.
 std::optional<PointwiseOp> GeluKind(const Rewriter& rw, TensorId curve, TensorId x) {
+  const DataType type = rw.dtype(x);
   if (const Layer* erf = rw.MadeBy(curve, PointwiseOp::kErf)) {
     const Factors argument = FactorsOf(rw, erf->inputs[0]);
-    const bool matches =
-        argument.tensors == std::vector<TensorId>{x} && Near(argument.constant, 0.7071067811865476);
+    const bool matches = argument.tensors == std::vector<TensorId>{x} &&
+                         Near(argument.constant, 0.7071067811865476, type);
     if (matches) return PointwiseOp::kGeluErf;
   }
   if (const Layer* tanh = rw.MadeBy(curve, PointwiseOp::kTanh)) {

@@ -40,6 +40,7 @@ TensorId RotatedFrom(const Rewriter& rw, TensorId id) {
 
 Result<TensorId> RotateHalf(Rewriter& rw, const Layer& add) {
   if (add.attrs.Get<PointwiseOp>("op", PointwiseOp::kSub) != PointwiseOp::kAdd) return kNone;
+  if (!IsFloat(rw.dtype(add.outputs[0]))) return kNone;
   for (size_t i = 0; i < 2; ++i) {
     const Layer* straight = rw.MadeBy(add.inputs[i], PointwiseOp::kMul);
     const Layer* rotated = rw.MadeBy(add.inputs[1 - i], PointwiseOp::kMul);

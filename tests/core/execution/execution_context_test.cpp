@@ -96,6 +96,25 @@ TEST(ExecutionContext, NewShapesNeedNoRebuild) {
   }
 }
 
+// s - s/2 is 3 for s = 5 and s = 6: only the second input says which.
+TEST(ExecutionContext, SizesAreReadBeforeTheyAreSolvedFor) {
+  Plan plan = AddReluTranspose();
+  const SymInt s = SymInt::Symbol("s");
+  plan.tensors.push_back(
+      {"half", DataType::kFloat32, {s - FloorDiv(s, 2)}, Location::kInput, 0, 0, {}});
+  plan.inputs.insert(plan.inputs.begin(), {"half", static_cast<int32_t>(plan.tensors.size() - 1)});
+  plan.tensors[0].index = 1;
+  ExecutionContext context(MakeEngine(std::move(plan)));
+  for (const int64_t rows : {1, 2, 5, 6, 63}) {
+    auto x = Input(rows, 3);
+    const TensorView in[] = {MakeView(x.data(), DataType::kFloat32, {rows - rows / 2}),
+                             MakeView(x.data(), DataType::kFloat32, {rows, 4})};
+    const Status set = context.SetInputShapes(in);
+    ASSERT_TRUE(set.ok()) << set.ToString();
+    EXPECT_EQ(context.OutputDims(0), (Dims{4, rows}));
+  }
+}
+
 TEST(ExecutionContext, WrongInputsAreTypedErrorsAndTheContextSurvives) {
   ExecutionContext context(MakeEngine(AddReluTranspose()));
   std::vector<float> data(4 * 100);

@@ -150,4 +150,19 @@ inline int CountKind(const ir::Network& network, ir::LayerKind kind) {
   return count;
 }
 
+// The network after one pass, checked as by After.
+inline ir::Network Apply(PassFn pass, const std::string& text, double tolerance = 1e-5) {
+  return MustParse(After(pass, text, tolerance));
+}
+
+// The first layer of a kind; a failure when there is none.
+inline const ir::Layer& Only(const ir::Network& network, ir::LayerKind kind) {
+  static const ir::Layer kMissing;
+  for (ir::LayerId id : network.order()) {
+    if (network.layer(id)->kind == kind) return *network.layer(id);
+  }
+  ADD_FAILURE() << "no " << layers::InfoOf(kind).name << " in\n" << network.ToString();
+  return kMissing;
+}
+
 }  // namespace torch_tensorrt::core::optimizer

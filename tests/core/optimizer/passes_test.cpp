@@ -6,19 +6,6 @@ namespace {
 
 using ir::LayerKind;
 
-ir::Network Apply(PassFn pass, const std::string& text, double tolerance = 1e-5) {
-  return MustParse(After(pass, text, tolerance));
-}
-
-const ir::Layer& Only(const ir::Network& network, LayerKind kind) {
-  static const ir::Layer kMissing;
-  for (ir::LayerId id : network.order()) {
-    if (network.layer(id)->kind == kind) return *network.layer(id);
-  }
-  ADD_FAILURE() << "no " << InfoOf(kind).name << " in\n" << network.ToString();
-  return kMissing;
-}
-
 std::string ConvBatchNorm(const std::string& middle, const char* norm_input) {
   return "input %x : f32[2, 3, 5, 5]\n" + ConstantLine("w", {4, 3, 3, 3}, 1) +
          ConstantLine("cb", {4}, 2) +

@@ -179,6 +179,51 @@ def test_one_engine_of_a_whole_program_holds_the_views_too() -> None:
         assert torch.equal(ours, theirs)
 
 
+def _with_write(x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    before = x.view(-1)
+    x[..., ::2] = x[..., ::2] * 2
+    return before, x[1:].unsqueeze(0)
+
+
+#: Functions that write to their input.
+WRITES: dict[str, Function] = {
+    "itself": lambda x: x.mul_(2),
+    "flat": lambda x: x.mul_(2).view(-1),
+    "filled": lambda x: x.fill_(3).transpose(0, 1),
+    "part written": _with_write,
+    "twice": lambda x: (x.add_(1), x.t() if x.dim() == 2 else x[0]),
+    "result copied in": lambda x: (lambda y: (x.copy_(y), y)[1])(torch.relu(x)),
+    "computed after": lambda x: x.zero_() + 1,
+}
+
+
+@pytest.mark.parametrize("how", ["aot", "loaded", "jit"])
+@pytest.mark.parametrize("name", WRITES)
+def test_a_written_input_that_is_returned_is_the_input(
+    name: str, how: str, tmp_path: Path
+) -> None:
+    function = WRITES[name]
+    torch._dynamo.reset()
+    run: Callable[..., Any]
+    if how == "jit":
+        run = torch.compile(function, backend="tensorrt")
+    else:
+        run = _ahead_of_time(function)
+    if how == "loaded":
+        torch_tensorrt.save(run, str(tmp_path / "m.ep"), arg_inputs=[torch.randn(3, 4, 6)])
+        run = torch_tensorrt.load(str(tmp_path / "m.ep")).module()
+    for _ in range(2):
+        x = torch.randn(3, 4, 6)
+        other = x.clone()
+        with torch.no_grad():
+            wanted, made = _flat(function(x)), _flat(run(other))
+        assert _sharing(other, made) == _sharing(x, wanted)
+        assert torch.equal(x, other)
+        for ours, theirs in zip(made, wanted, strict=True):
+            assert torch.equal(ours, theirs)
+            assert ours.stride() == theirs.stride()
+
+
 def test_an_input_that_lies_otherwise_in_memory_than_at_capture_can_be_viewed() -> None:
     compiled = _ahead_of_time(INPUT_VIEWS["flat"])
     x = torch.randn(6, 4, 3).transpose(0, 2)

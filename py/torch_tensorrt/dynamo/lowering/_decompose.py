@@ -183,6 +183,21 @@ class _Decomposer:
                 value.shape, value.stride(), dtype=value.dtype, device=value.device
             )
 
+    def _distinct(self, values: list[Any]) -> list[Any]:
+        """``values`` without a tensor that comes twice: tracing tells its inputs apart by identity,
+        and nodes made from one traced graph have one fake tensor."""
+        seen: set[int] = set()
+        result: list[Any] = []
+        for value in values:
+            if isinstance(value, torch.Tensor) and id(value) in seen:
+                with self._mode:
+                    value = torch.empty_strided(
+                        value.shape, value.stride(), dtype=value.dtype, device=value.device
+                    )
+            seen.add(id(value))
+            result.append(value)
+        return result
+
     def _trace(self, op: Any, values: list[Any], dynamic: list[bool], spec: Any) -> fx.GraphModule:
         from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -194,7 +209,7 @@ class _Decomposer:
             args, kwargs = pytree.tree_unflatten(leaves, spec)
             return run(*args, **kwargs)
 
-        given = [v for v, d in zip(values, dynamic, strict=True) if d]
+        given = self._distinct([v for v, d in zip(values, dynamic, strict=True) if d])
         with self._mode:
             traced = make_fx(call, decomposition_table=self._table, tracing_mode="real")(*given)
         for inner in traced.graph.nodes:
@@ -269,4 +284,6 @@ def _key_of(value: Any) -> Any:
 def _size_key(value: Any) -> Any:
     if isinstance(value, (torch.SymInt, torch.SymFloat, torch.SymBool)):
         return value.node.expr
+    if isinstance(value, float):  # 0.0 == -0.0
+        return (float, value.hex())
     return (type(value), value)

@@ -39,18 +39,32 @@ def separate_output_views(gm: fx.GraphModule) -> None:
     """Give outputs that are views a chain of view operators of their own, after everything else.
 
     That is done for views of inputs, of attributes and of what another output shows too, and where
-    the traced output is not contiguous. Other uses of the same views are left as they are.
+    the traced output is not contiguous. Other uses of the same views are left as they are. What is
+    written to an input or an attribute is that input or attribute for outputs.
     """
     output = gm.graph.output_node()
     results = [node for node in output.all_input_nodes if _is_tensor(node)]
     bases = {node: _base_of(node) for node in results}
     shown = Counter(bases.values())
-    separate = _Separator(gm.graph, output).copy
+    written = _written(gm)
+    separate = _Separator(gm.graph, output, written).copy
     for node, base in bases.items():
-        if base.target in _LIFTED or (
-            node is not base and _is_observable(node, base, shown[base] > 1)
+        if (
+            base.target in _LIFTED
+            or base in written
+            or (node is not base and _is_observable(node, base, shown[base] > 1))
         ):
             output.replace_input_with(node, separate(node, base))
+
+
+def _written(gm: fx.GraphModule) -> dict[fx.Node, fx.Node]:
+    """Value to the input or attribute that a ``copy_`` writes it to."""
+    found: dict[fx.Node, fx.Node] = {}
+    for node in gm.graph.find_nodes(op="call_function", target=aten.copy_.default):
+        target, value = node.args[:2]
+        if isinstance(value, fx.Node) and target.op in ("placeholder", "get_attr"):
+            found[value] = target
+    return found
 
 
 def copy_fresh_constants(gm: fx.GraphModule) -> None:
@@ -144,13 +158,18 @@ def _expression(size: Any) -> Any:
 class _Separator:
     """Copies chains of views to the end of a graph, each step once."""
 
-    def __init__(self, graph: fx.Graph, output: fx.Node) -> None:
+    def __init__(
+        self, graph: fx.Graph, output: fx.Node, written: dict[fx.Node, fx.Node]
+    ) -> None:
         self._graph = graph
         self._output = output
+        self._written = written
         self._copies: dict[fx.Node, fx.Node] = {}
 
     def copy(self, node: fx.Node, base: fx.Node) -> fx.Node:
         """``node``, made from ``base`` by view operators that no engine holds."""
+        if node in self._written:
+            return self._written[node]
         if node is base and base.target not in _LIFTED:
             return base
         if node not in self._copies:
@@ -167,7 +186,8 @@ class _Separator:
             made = self.copy(source, base)
             with self._graph.inserting_before(self._output):
                 copied = self._graph.node_copy(node, lambda n: made if n is source else n)
-            if copied.target is aten.view.default and base.op == "placeholder":
+            root = self._written.get(base, base)
+            if copied.target is aten.view.default and root.op == "placeholder":
                 # An input may lie in memory in another way than at capture.
                 copied.target = aten.reshape.default
         copied.meta[_AFTER_ENGINES] = True

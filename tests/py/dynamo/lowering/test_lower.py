@@ -110,6 +110,26 @@ def test_a_write_to_a_view_takes_the_general_way():
         decompose(lowering.unlift(program), table, _lower.kept_ops(table))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        # Both operands come from one traced rule, and so have one fake tensor.
+        lambda x, y: torch.stack([torch.roll(x, 1, 0), torch.roll(y, 1, 0)]),
+        lambda x, y: torch.lerp(torch.roll(x, 1, 0), torch.roll(y, 1, 0), 0.3),
+        # The rule is traced for one operand twice, then used for two.
+        lambda x, y: torch.lerp(x, x, 0.3) + torch.lerp(x, y, 0.3),
+    ],
+)
+def test_operands_that_look_alike_are_told_apart(function):
+    class Model(nn.Module):
+        def forward(self, x, y):
+            return function(x, y)
+
+    x, y = torch.randn(3, 4), torch.randn(3, 4)
+    gm = lowering.lower_exported_program(trace(Model(), arg_inputs=[x, y]), SETTINGS)
+    torch.testing.assert_close(gm(x, y), function(x, y))
+
+
 def test_composites_are_kept_whole():
     gm = lowering.lower_exported_program(
         trace(Sequence().eval(), arg_inputs=[torch.randn(2, 5, 16)]), SETTINGS
