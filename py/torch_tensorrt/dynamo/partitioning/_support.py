@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from torch_tensorrt._exceptions import UnsupportedNode
+from torch_tensorrt.dynamo._marks import PLACED, REASON
 from torch_tensorrt.dynamo._placement import stays_behind
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import SYMBOLIC
@@ -30,11 +31,17 @@ class NodeSupport:
         refused: Node to reason, for the others.
         neutral: Nodes that compute sizes, hold constants or make outputs of what engines give; they
             belong wherever they are needed.
+        placed: Calls that run in engines already, and their results.
     """
 
     supported: set[fx.Node] = field(default_factory=set)
     refused: dict[fx.Node, str] = field(default_factory=dict)
     neutral: set[fx.Node] = field(default_factory=set)
+    placed: set[fx.Node] = field(default_factory=set)
+
+    def is_apart(self, node: fx.Node) -> bool:
+        """Whether the node is no operator to find a place for."""
+        return node in self.neutral or node in self.placed
 
 
 def converter_support(node: fx.Node, settings: CompilationSettings) -> str | None:
@@ -61,6 +68,9 @@ def classify(
             verdict.neutral.add(node)
             continue
         source = node.args[0] if node.target is operator.getitem else None
+        if PLACED in node.meta or source in verdict.placed:
+            verdict.placed.add(node)
+            continue
         if isinstance(source, fx.Node) and source in verdict.supported:
             verdict.supported.add(node)
             continue
@@ -71,8 +81,29 @@ def classify(
         if reason is None:
             verdict.supported.add(node)
         else:
-            verdict.refused[node] = reason
+            verdict.refused[node] = _with_cause(node, reason)
     return verdict
+
+
+def _with_cause(node: fx.Node, reason: str) -> str:
+    """``reason``, or why there is no converter: a result whose size only its values tell."""
+    from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
+
+    values = node.meta.get("val")
+    tensors = values if isinstance(values, (list, tuple)) else [values]
+    made = {s for t in tensors if isinstance(t, torch.Tensor) for s in free_unbacked_symbols(t)}
+    taken = {
+        s
+        for source in node.all_input_nodes
+        if isinstance(source.meta.get("val"), torch.Tensor)
+        for s in free_unbacked_symbols(source.meta["val"])
+    }
+    if not _is_data_dependent(node) or made <= taken or reason.startswith("listed in"):
+        return reason
+    return (
+        "the size of its result depends on values, so PyTorch computes it; what comes after it can "
+        f"run in engines, for any size ({reason})"
+    )
 
 
 def _is_size(node: fx.Node, verdict: NodeSupport) -> bool:
@@ -86,6 +117,8 @@ def _is_size(node: fx.Node, verdict: NodeSupport) -> bool:
 def _refusal(
     node: fx.Node, settings: CompilationSettings, executed_in_torch: Collection[str]
 ) -> str | None:
+    if REASON in node.meta:
+        return str(node.meta[REASON])
     if node.op != "call_function":
         return f"a {node.op} node is not an operator"
     if executed_in_torch and op_names(node.target) & set(executed_in_torch):

@@ -9,7 +9,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch_tensorrt import Input
 from torch_tensorrt._exceptions import ConversionError, UnsupportedOperatorException
 from torch_tensorrt.dynamo import CompilationSettings, lowering, partitioning, trace
-from torch_tensorrt.dynamo._build import MAX_LEFT_OUT, compile_module, input_ranges
+from torch_tensorrt.dynamo._build import compile_module, input_ranges
+from torch_tensorrt.dynamo._ladder import MAX_LEFT_OUT
 from torch_tensorrt.dynamo.partitioning._report import recommend
 from torch_tensorrt.dynamo.partitioning._support import op_names
 
