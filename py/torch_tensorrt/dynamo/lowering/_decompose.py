@@ -122,6 +122,10 @@ def _runs_after(node: fx.Node, user: fx.Node) -> bool:
     return user is not node and node < user
 
 
+#: Modules of the functions that ``torch.vmap`` and its kin leave in an exported graph.
+_OF_TRANSFORMS = ("torch._C._functorch", "torch._functorch.predispatch", "torch._functorch.vmap")
+
+
 class _Decomposer:
     def __init__(
         self, gm: fx.GraphModule, table: DecompositionTable, kept: Sequence[OpOverload]
@@ -136,7 +140,10 @@ class _Decomposer:
         for node in list(self._gm.graph.nodes):
             if node.op == "call_module" or (
                 node.op == "call_function"
-                and isinstance(node.target, torch._ops.HigherOrderOperator)
+                and (
+                    isinstance(node.target, torch._ops.HigherOrderOperator)
+                    or getattr(node.target, "__module__", "") in _OF_TRANSFORMS
+                )
             ):
                 raise NotHandled(f"{node.op} {node.target}")
             if self._must_expand(node):

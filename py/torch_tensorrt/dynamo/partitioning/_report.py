@@ -41,6 +41,7 @@ class DryRunReport:
     recommendations: dict[str, dict[str, int]]
     changed_settings: dict[str, str]
     control_flow: dict[str, int]
+    hints: list[str]
 
     @property
     def coverage(self) -> float:
@@ -87,9 +88,12 @@ class DryRunReport:
         return [*lines, *(f"  - {entry}" for entry in self.left_in_torch)]
 
     def _advice(self) -> list[str]:
+        lines = ["", "+ Settings to try", *(f"  - {hint}" for hint in self.hints)]
+        if not self.hints:
+            lines = []
         if not self.recommendations:
-            return []
-        lines = ["", "+ min_block_size"]
+            return lines
+        lines += ["", "+ min_block_size"]
         for name, advice in self.recommendations.items():
             lines.append(
                 f"  {name} segmentation: min_block_size={advice['min_block_size']} "
@@ -116,7 +120,30 @@ def build_report(result: Partition, settings: CompilationSettings) -> DryRunRepo
         recommendations=recommend(result.candidate_sizes, settings.min_block_size),
         changed_settings=changed,
         control_flow=dict(result.inner_engines),
+        hints=hints(result, settings),
     )
+
+
+def hints(result: Partition, settings: CompilationSettings) -> list[str]:
+    """Settings that would change what runs where, in words."""
+    found = []
+    blocks = Counter(
+        left.reason for left in result.left_in_torch if left.reason.startswith("its block has")
+    )
+    small = sum(blocks.values())
+    if small:
+        sizes = [size for size in result.candidate_sizes if 0 < size < settings.min_block_size]
+        found.append(
+            f"min_block_size={min(sizes, default=1)} puts {small} more operator(s) into engines"
+        )
+    dear = sum(1 for left in result.left_in_torch if left.reason.startswith("calling an engine"))
+    if dear:
+        found.append(f"min_block_size=1 puts {dear} operator(s) into engines that cost more calls")
+    if settings.use_fast_partitioner and len(result.graph.engines) > 1:
+        found.append("use_fast_partitioner=False looks longer for fewer, larger engines")
+    if result.total_ops and not result.left_in_torch and not settings.require_full_compilation:
+        found.append("require_full_compilation=True holds, and keeps it so")
+    return found
 
 
 def recommend(sizes: Sequence[int], current: int) -> dict[str, dict[str, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -194,15 +195,21 @@ def shape_text(value: Any) -> str:
 
 
 def source_line(node: fx.Node) -> str:
-    """``file:line in function: code`` of the innermost user line recorded for the node."""
+    """``file:line in function: code`` of the innermost line recorded for the node that is not
+    PyTorch's own; the innermost of all if every line is."""
     trace = node.meta.get("stack_trace") or node.stack_trace
     if not trace:
         return ""
     lines = [line.strip() for line in trace.strip().splitlines()]
-    for index in range(len(lines) - 1, -1, -1):
-        if lines[index].startswith("File "):
-            code = lines[index + 1] if index + 1 < len(lines) else ""
-            where = lines[index].removeprefix("File ").replace('"', "").replace(", line ", ":")
-            function = where.replace(", in ", " in ")
-            return f"{function}: {code}" if code else function
-    return ""
+    frames = [index for index, line in enumerate(lines) if line.startswith("File ")]
+    own = [i for i in frames if not lines[i].startswith(f'File "{_TORCH_FOLDER}')]
+    if not frames:
+        return ""
+    index = (own or frames)[-1]
+    code = lines[index + 1] if index + 1 < len(lines) else ""
+    where = lines[index].removeprefix("File ").replace('"', "").replace(", line ", ":")
+    function = where.replace(", in ", " in ")
+    return f"{function}: {code}" if code else function
+
+
+_TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep
