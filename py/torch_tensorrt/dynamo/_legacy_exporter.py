@@ -32,6 +32,7 @@ from torch_tensorrt.dynamo._guards import GUARDS_MODULE
 from torch_tensorrt.dynamo._inputs import example_values
 from torch_tensorrt.dynamo._symbols import SYMBOLIC, shape_env_of
 from torch_tensorrt.dynamo._tracer import device_of
+from torch_tensorrt.dynamo.lowering._write_in_place import FUNCTIONAL
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute
 from torch_tensorrt.dynamo.runtime._control_flow import ControlFlowModule
 
@@ -120,6 +121,14 @@ class _Writer:
                 self._mapping[node] = self._mapping[value]
             else:
                 self._mapping[node] = self.graph.node_copy(node, self._mapping.__getitem__)
+                self._undo_write(node)
+
+    def _undo_write(self, node: fx.Node) -> None:
+        """A write to a buffer as the buffer's new value: programs in files are functional."""
+        functional = FUNCTIONAL.get(node.target)
+        if functional is not None and node.args[0].op == "get_attr":  # type: ignore[union-attr]
+            self._mapping[node].target = functional
+            self._written[str(node.args[0].target)] = self._mapping[node]  # type: ignore[union-attr]
 
     def _lift_all(self) -> None:
         for node in self._gm.graph.nodes:

@@ -96,13 +96,14 @@ def _functional_twin(op: OpOverload) -> OpOverload | None:
 def _is_fresh(node: fx.Node) -> bool:
     if node.op != "call_function" or not isinstance(node.target, OpOverload):
         return False
-    if _returns_alias(node.target):
+    if returns_alias(node.target):
         return False
     targets = [user.target for user in node.users if isinstance(user.target, OpOverload)]
-    return not any(_returns_alias(op) for op in targets if not op._schema.is_mutable)
+    return not any(returns_alias(op) for op in targets if not op._schema.is_mutable)
 
 
-def _returns_alias(op: OpOverload) -> bool:
+def returns_alias(op: OpOverload) -> bool:
+    """Whether a result of ``op`` may share memory with what it takes."""
     # A composite operator's schema says nothing about views: reshape and friends may return one.
     composite = op._can_decompose() and op._schema.name not in _NEVER_ALIAS
     return composite or any(result.alias_info is not None for result in op._schema.returns)

@@ -23,6 +23,7 @@ from torch_tensorrt.dynamo.lowering._own_outputs import (
     separate_output_views,
 )
 from torch_tensorrt.dynamo.lowering._unlift import unlift
+from torch_tensorrt.dynamo.lowering._write_in_place import write_in_place
 from torch_tensorrt.dynamo.lowering.passes import POST_LOWERING_PASSES
 
 logger = logging.getLogger("torch_tensorrt")
@@ -42,6 +43,8 @@ def post_lowering(
     gm = POST_LOWERING_PASSES.run(gm, settings)
     if not one_engine:
         copy_fresh_constants(gm)
+    if not one_engine and not settings.require_full_compilation:
+        write_in_place(gm)
     gm.recompile()
     return gm
 
