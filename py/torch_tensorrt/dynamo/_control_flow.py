@@ -16,11 +16,12 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from torch_tensorrt._exceptions import UnsupportedNode, UnsupportedOperatorException
 from torch_tensorrt.dynamo._marks import PLACED, REASON
 from torch_tensorrt.dynamo._settings import CompilationSettings
-from torch_tensorrt.dynamo._symbols import SymbolBindings, is_number_node
+from torch_tensorrt.dynamo._symbols import SymbolBindings, free_symbols, is_number_node
 from torch_tensorrt.dynamo.lowering import lower_subgraph
 from torch_tensorrt.dynamo.lowering._own_outputs import mark_after_engines
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute, mutated_attributes
@@ -234,6 +235,9 @@ def _check_values(node: fx.Node) -> None:
     listed = values if isinstance(values, (list, tuple)) else [values]
     if not all(isinstance(value, torch.Tensor) for value in listed):
         raise NotOneEngine("it gives or carries numbers, engines give tensors")
+    known = {s for n in node.all_input_nodes for s in free_symbols(n.meta.get("val"))}
+    if any(symbol not in known for symbol in free_unbacked_symbols(listed)):
+        raise NotOneEngine("the sizes of its results depend on the branch that is taken")
 
 
 def _prepare(gm: fx.GraphModule, branch: Branch, name: str, settings: CompilationSettings) -> Ready:

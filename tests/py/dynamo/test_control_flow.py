@@ -421,3 +421,19 @@ def test_transforms_inside_a_model_are_traced_through(kind):
     module = torch_tensorrt.compile(model, arg_inputs=[x], require_full_compilation=True)
     with torch.no_grad():
         same(module(x), model(x))
+
+
+class Uneven(nn.Module):
+    def forward(self, x):
+        return torch.cond(x.sum() > 0, lambda x: x[:2] + 1, lambda x: x[:3] * 2, (x,)).exp()
+
+
+def test_results_whose_sizes_depend_on_the_branch():
+    model, x = Uneven().eval(), torch.rand(4, 3)
+    try:
+        program = torch_tensorrt.dynamo.trace(model, arg_inputs=[x])
+    except torch_tensorrt._exceptions.CaptureError:
+        pytest.skip("this PyTorch takes no branches of different sizes")
+    module = torch_tensorrt.dynamo.compile(program, arg_inputs=[x], min_block_size=1)
+    same(module(x), model(x))
+    same(module(-x), model(-x))

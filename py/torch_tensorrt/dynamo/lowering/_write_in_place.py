@@ -8,6 +8,7 @@ PyTorch writes the rows between two engines, and the second one reads the buffer
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -69,7 +70,12 @@ def _is_exact(gm: fx.GraphModule, target: fx.Node, value: fx.Node, copy: fx.Node
     # The new value must not be handed out as the buffer itself, nor may views of the old one be:
     # the caller of a functional graph gets tensors of its own.
     output = gm.graph.output_node()
-    return not any(_reaches(n, output) for n in (*others, value))
+    readers = _readers(others)
+    if output in readers or output in _readers([value]):
+        return False
+    # Whoever reads the old value does so before; rows that are views of it would change meanwhile.
+    late = [n for n in readers - {value, copy} if not n < value]
+    return not late and not any(_may_show(n, others) for n in value.all_input_nodes if n != written)
 
 
 def _is_same(node: fx.Node, target: fx.Node) -> bool:
@@ -83,22 +89,34 @@ def _writes_to(user: fx.Node, node: fx.Node) -> bool:
     return schema is not None and schema.is_mutable and bool(user.args) and user.args[0] is node
 
 
-def _reaches(node: fx.Node, output: fx.Node) -> bool:
-    """Whether ``node`` or a view of it is a result of the graph."""
+def _readers(nodes: Sequence[fx.Node]) -> set[fx.Node]:
+    """Nodes that read one of ``nodes`` or a view of one."""
+    pending, found = list(nodes), set()
+    while pending:
+        for user in pending.pop().users:
+            if user not in found:
+                found.add(user)
+                pending.extend([user] if _may_be_view(user) else [])
+    return found
+
+
+def _may_show(node: fx.Node, bases: Sequence[fx.Node]) -> bool:
+    """Whether ``node`` may be a view of one of ``bases``."""
     pending, seen = [node], set()
     while pending:
         current = pending.pop()
-        if current is output:
+        if current in bases:
             return True
-        if current in seen:
-            continue
+        if current not in seen and _may_be_view(current):
+            pending.extend(current.all_input_nodes)
         seen.add(current)
-        pending.extend(u for u in current.users if u is output or _may_be_view(u))
     return False
 
 
 def _may_be_view(node: fx.Node) -> bool:
     target: Any = node.target
+    if node.op in ("placeholder", "get_attr", "output"):
+        return False
     if not isinstance(target, torch._ops.OpOverload):
         return True
     return not target._schema.is_mutable and returns_alias(target)

@@ -226,7 +226,7 @@ class _Choice:
         return [
             describe(node, self._reason(node))
             for node, backend in self._backends.items()
-            if backend is None and counts_as_op(node)
+            if backend is None and counts_as_op(node) and not _is_final_write(node)
         ]
 
     def _reason(self, node: fx.Node) -> str:
@@ -260,6 +260,11 @@ class _Choice:
             return True
         whole = unit.op_count() == ops or self._settings.require_full_compilation
         return not whole and unit.op_count() < self._settings.min_block_size
+
+
+def _is_final_write(node: fx.Node) -> bool:
+    """A write-back of a buffer or input: PyTorch does it after everything else, by design."""
+    return node.target is torch.ops.aten.copy_.default
 
 
 def _check(name: str, taken: Takes | None) -> SupportCheck:

@@ -120,6 +120,8 @@ def _refusal(
 ) -> str | None:
     if REASON in node.meta:
         return str(node.meta[REASON])
+    if isinstance(node.target, torch._ops.HigherOrderOperator):
+        return "a higher-order operator: its graphs run in engines, no engine holds all of it"
     if node.op != "call_function":
         return f"a {node.op} node is not an operator"
     if executed_in_torch and op_names(node.target) & set(executed_in_torch):

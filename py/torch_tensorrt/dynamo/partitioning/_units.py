@@ -11,6 +11,7 @@ import torch
 from torch import fx
 
 from torch_tensorrt.dynamo._marks import PLACED
+from torch_tensorrt.dynamo.lowering._decompose import returns_alias
 from torch_tensorrt.dynamo.partitioning._support import NodeSupport
 
 _VIEWS = frozenset(
@@ -124,8 +125,12 @@ def _edges(gm: fx.GraphModule, unit_of: dict[fx.Node, Unit]) -> dict[int, dict[i
 
 def dependencies(gm: fx.GraphModule, among: Container[fx.Node]) -> dict[fx.Node, set[fx.Node]]:
     """For every node of ``among`` those of them that must run before it: what it reads, the effect
-    before it, and for a write all earlier readers of what it writes; reads see the write."""
+    before it, and for a write all earlier readers of what it writes; reads see the write.
+
+    Who reads a view reads what is viewed.
+    """
     before: dict[fx.Node, set[fx.Node]] = {}
+    shown: dict[fx.Node, set[fx.Node]] = {}
     readers: dict[fx.Node, list[fx.Node]] = {}
     writer: dict[fx.Node, fx.Node] = {}
     last_effect: fx.Node | None = None
@@ -133,6 +138,9 @@ def dependencies(gm: fx.GraphModule, among: Container[fx.Node]) -> dict[fx.Node,
         if node not in among:
             continue
         sources = reached_sources(node, among)
+        sources |= {base for source in sources for base in shown.get(source, ())}
+        if may_be_view(node):
+            shown[node] = sources
         earlier = {source for source in sources if source in among}
         earlier.update(writer[source] for source in sources if source in writer)
         if has_effect(node):
@@ -145,6 +153,16 @@ def dependencies(gm: fx.GraphModule, among: Container[fx.Node]) -> dict[fx.Node,
             readers.setdefault(source, []).append(node)
         before[node] = earlier
     return before
+
+
+def may_be_view(node: fx.Node) -> bool:
+    """Whether a result of the node may share memory with what it takes."""
+    if node.target is operator.getitem:
+        return True
+    target = node.target
+    if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
+        return False
+    return returns_alias(target)
 
 
 def reached_sources(node: fx.Node, unit_of: Container[fx.Node]) -> set[fx.Node]:

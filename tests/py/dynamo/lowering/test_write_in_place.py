@@ -76,7 +76,15 @@ class HandsOut(nn.Module):
         self.kind = kind
         self.register_buffer("rows", torch.zeros(LARGE, 64))
 
+    def late(self, x, position):
+        new = torch.index_copy(self.rows, 0, position, x)
+        both = torch.sort(new)[0] + self.rows * 2
+        self.rows.copy_(new)
+        return both
+
     def forward(self, x, position):
+        if self.kind == "late reader":
+            return self.late(x, position)
         old = self.rows.clone() if self.kind == "old" else None
         new = torch.index_copy(self.rows, 0, position, x)
         again = torch.index_copy(new, 0, position, x * 2)
@@ -88,7 +96,7 @@ class HandsOut(nn.Module):
         return (old, new + 1) if self.kind == "old" else new + 1
 
 
-@pytest.mark.parametrize("kind", ["result", "view", "old", "twice"])
+@pytest.mark.parametrize("kind", ["result", "view", "old", "twice", "late reader"])
 def test_what_is_handed_out_is_not_the_buffer(kind):
     model, own = HandsOut(kind).eval(), HandsOut(kind).eval()
     inputs = torch.randn(2, 64), torch.tensor([3, 1])
@@ -110,3 +118,45 @@ def test_the_reason_is_in_the_report():
     assert [left.reason for left in result.left_in_torch] == [
         "writes rows of 'keys' in place, instead of copying all of it"
     ]
+
+
+class ShowsOld(nn.Module):
+    """A view of the old rows, made by PyTorch before the write and read after it."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("rows", torch.zeros(LARGE, 64))
+
+    def forward(self, x, position):
+        old = self.rows[3]
+        row = torch.sort(x * 2)[0]
+        self.rows.index_copy_(0, position, row + 1)
+        return torch.sort(self.rows.sum(1))[0][:64] + old * 3 + row
+
+
+class Shifted(nn.Module):
+    """Rows that are views of the buffer they are written to."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("rows", torch.arange(LARGE * 64.0).view(LARGE, 64).clone())
+
+    def forward(self, x, position):
+        new = torch.index_copy(self.rows, 0, position, self.rows[: position.shape[0]])
+        self.rows.copy_(new)
+        return new.sum(0) + x
+
+
+@pytest.mark.parametrize("kind", [ShowsOld, Shifted])
+@pytest.mark.parametrize("executed", [{"sort"}, {"sort", "select", "slice"}])
+def test_views_of_the_old_rows(kind, executed):
+    model, own = kind().eval(), kind().eval()
+    inputs = torch.randn(1, 64), torch.tensor([3])
+    if kind is Shifted:
+        inputs = torch.randn(64), torch.arange(1, 9)
+    module = torch_tensorrt.compile(
+        own, arg_inputs=inputs, min_block_size=1, torch_executed_ops=executed
+    )
+    for _ in range(3):
+        torch.testing.assert_close(module(*inputs), model(*inputs))
+        torch.testing.assert_close(module.rows, model.rows)

@@ -162,7 +162,8 @@ def _is_shallow(node: fx.Node, most: int) -> bool:
         for size in weight[2:]:
             depth = depth * size
     elif packet is aten.scaled_dot_product_attention:
-        depth = max(int(shapes[0][-1]), shapes[1][-2]) if _is_number(shapes[1][-2]) else None
+        sizes = (shapes[0][-1], shapes[1][-2])
+        depth = max(sizes) if all(_is_number(size) for size in sizes) else None
     elif packet in (aten.addmm, aten.baddbmm):
         depth = shapes[1][-1]
     else:
@@ -260,9 +261,10 @@ class _Caster:
 
     def _constant(self, source: fx.Node, wanted: torch.dtype) -> fx.Node:
         """Weights are converted now, not in every call."""
-        name = f"_autocast_{len(self._casts)}"
-        tensor = get_attribute(self._gm, source.target)
-        self._gm.register_buffer(name, tensor.detach().to(wanted), persistent=False)
+        name = f"_autocast_{str(source.target).replace('.', '_')}_{wanted}".replace(".", "_")
+        if not hasattr(self._gm, name):  # several nodes may stand for one weight
+            tensor = get_attribute(self._gm, source.target)
+            self._gm.register_buffer(name, tensor.detach().to(wanted), persistent=False)
         with self._gm.graph.inserting_after(source):
             made = self._gm.graph.get_attr(name)
         made.meta["val"] = source.meta["val"].to(wanted)
