@@ -227,6 +227,34 @@ def test_a_write_waits_for_readers_that_become_ready_later():
     assert torch.equal(got, x * 2 + y.flip(0))
 
 
+def test_a_write_waits_for_readers_of_views():
+    """``select`` is a view that PyTorch makes; who reads it comes before the write too."""
+    graph = fx.Graph()
+    fake = FakeTensorMode()
+    x, y = graph.placeholder("x"), graph.placeholder("y")
+    for node in (x, y):
+        node.meta["val"] = fake.from_tensor(torch.empty(3, 3))
+
+    def call(op, *args):
+        made = graph.call_function(op, args)
+        with fake:
+            made.meta["val"] = op(*fx.map_arg(args, lambda n: n.meta["val"]))
+        return made
+
+    row = call(torch.ops.aten.select.int, x, 0, 1)
+    late = call(torch.ops.aten.flip.default, y, [0])
+    sum_ = call(torch.ops.aten.add.Tensor, row, late)
+    call(torch.ops.aten.copy_.default, x, y)
+    graph.output((sum_,))
+    gm = fx.GraphModule({}, graph)
+    result = partitioning.partition(gm, settings(), refuse("flip", "select"))
+    x, y = torch.randn(3, 3), torch.randn(3, 3)
+    expected = x[1] + y.flip(0)
+    (got,) = result.graph.module(x, y)
+    assert torch.equal(got, expected)
+    assert torch.equal(x, y)
+
+
 class Sizes(nn.Module):
     """Sizes used on both sides of a cut, as values and as outputs."""
 
