@@ -1,9 +1,6 @@
 #include "core/runtime/control_flow.h"
 
 #include <ATen/ATen.h>
-#include <ATen/core/dispatch/Dispatcher.h>
-#include <c10/core/GradMode.h>
-#include <torch/library.h>
 
 #include <iterator>
 
@@ -51,35 +48,6 @@ int64_t RowsOf(const TensorList& xs) {
                     "[tensorrt::run_scan] there are no rows to scan over: the sizes of the results "
                     "are those of the first step, in PyTorch too");
   return rows;
-}
-
-void RefuseAll(const TensorList& inputs, const EnginePtr& engine) {
-  RefuseDerivatives(inputs, *engine);
-}
-
-TensorList RunCondAutograd(const at::Tensor& predicate, const TensorList& then_inputs,
-                           const EnginePtr& then_engine, const TensorList& else_inputs,
-                           const EnginePtr& else_engine) {
-  RefuseAll(then_inputs, then_engine);
-  RefuseAll(else_inputs, else_engine);
-  return RunCond(predicate, then_inputs, then_engine, else_inputs, else_engine);
-}
-
-TensorList RunWhileAutograd(const TensorList& carried, const TensorList& condition_constants,
-                            const TensorList& body_constants, const EnginePtr& condition,
-                            const EnginePtr& body) {
-  RefuseAll(carried, body);
-  RefuseAll(condition_constants, condition);
-  RefuseAll(body_constants, body);
-  return RunWhile(carried, condition_constants, body_constants, condition, body);
-}
-
-TensorList RunScanAutograd(const TensorList& carried, const TensorList& xs,
-                           const TensorList& constants, const EnginePtr& body) {
-  RefuseAll(carried, body);
-  RefuseAll(xs, body);
-  RefuseAll(constants, body);
-  return RunScan(carried, xs, constants, body);
 }
 
 }  // namespace
@@ -137,17 +105,29 @@ TensorList RunScan(const TensorList& carried, const TensorList& xs, const Tensor
   return Joined(now, results);
 }
 
-// Declared in register.cpp, after the class that their arguments have.
-TORCH_LIBRARY_IMPL(tensorrt, CompositeExplicitAutograd, m) {
-  m.impl("run_cond", RunCond);
-  m.impl("run_while", RunWhile);
-  m.impl("run_scan", RunScan);
+TensorList RunCondAutograd(const at::Tensor& predicate, const TensorList& then_inputs,
+                           const EnginePtr& then_engine, const TensorList& else_inputs,
+                           const EnginePtr& else_engine) {
+  RefuseDerivatives(then_inputs, *then_engine);
+  RefuseDerivatives(else_inputs, *else_engine);
+  return RunCond(predicate, then_inputs, then_engine, else_inputs, else_engine);
 }
 
-TORCH_LIBRARY_IMPL(tensorrt, Autograd, m) {
-  m.impl("run_cond", RunCondAutograd);
-  m.impl("run_while", RunWhileAutograd);
-  m.impl("run_scan", RunScanAutograd);
+TensorList RunWhileAutograd(const TensorList& carried, const TensorList& condition_constants,
+                            const TensorList& body_constants, const EnginePtr& condition,
+                            const EnginePtr& body) {
+  RefuseDerivatives(carried, *body);
+  RefuseDerivatives(condition_constants, *condition);
+  RefuseDerivatives(body_constants, *body);
+  return RunWhile(carried, condition_constants, body_constants, condition, body);
+}
+
+TensorList RunScanAutograd(const TensorList& carried, const TensorList& xs,
+                           const TensorList& constants, const EnginePtr& body) {
+  RefuseDerivatives(carried, *body);
+  RefuseDerivatives(xs, *body);
+  RefuseDerivatives(constants, *body);
+  return RunScan(carried, xs, constants, body);
 }
 
 }  // namespace torch_tensorrt::core::runtime

@@ -31,4 +31,14 @@ TensorList RunWhile(const TensorList& carried, const TensorList& condition_const
 TensorList RunScan(const TensorList& carried, const TensorList& xs, const TensorList& constants,
                    const EnginePtr& body);
 
+// The same under autograd: they refuse inputs that need a derivative.
+TensorList RunCondAutograd(const at::Tensor& predicate, const TensorList& then_inputs,
+                           const EnginePtr& then_engine, const TensorList& else_inputs,
+                           const EnginePtr& else_engine);
+TensorList RunWhileAutograd(const TensorList& carried, const TensorList& condition_constants,
+                            const TensorList& body_constants, const EnginePtr& condition,
+                            const EnginePtr& body);
+TensorList RunScanAutograd(const TensorList& carried, const TensorList& xs,
+                           const TensorList& constants, const EnginePtr& body);
+
 }  // namespace torch_tensorrt::core::runtime

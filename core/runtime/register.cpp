@@ -93,8 +93,16 @@ TORCH_LIBRARY(tensorrt, m) {
 
 TORCH_LIBRARY_IMPL(tensorrt, CompositeExplicitAutograd, m) {
   m.impl("execute_engine", ExecuteEngine);
+  m.impl("run_cond", RunCond);
+  m.impl("run_while", RunWhile);
+  m.impl("run_scan", RunScan);
 }
 
-TORCH_LIBRARY_IMPL(tensorrt, Autograd, m) { m.impl("execute_engine", ExecuteEngineAutograd); }
+TORCH_LIBRARY_IMPL(tensorrt, Autograd, m) {
+  m.impl("execute_engine", ExecuteEngineAutograd);
+  m.impl("run_cond", RunCondAutograd);
+  m.impl("run_while", RunWhileAutograd);
+  m.impl("run_scan", RunScanAutograd);
+}
 
 }  // namespace torch_tensorrt::core::runtime
