@@ -4,37 +4,40 @@
 #include <torch/library.h>
 
 #include "core/device/cpu/isa.h"
+#include "core/runtime/control_flow.h"
 #include "core/runtime/torch_engine.h"
 
 namespace torch_tensorrt::core::runtime {
 namespace {
 
-using EnginePtr = c10::intrusive_ptr<TorchEngine>;
-
 std::vector<at::Tensor> ExecuteEngine(std::vector<at::Tensor> inputs, const EnginePtr& engine) {
   return engine->Execute(inputs);
 }
 
-// Engines have no derivatives: a call that would need one must say so instead of returning detached
-// tensors, or failing on a tensor without memory.
 std::vector<at::Tensor> ExecuteEngineAutograd(std::vector<at::Tensor> inputs,
                                               const EnginePtr& engine) {
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    TORCH_CHECK_NOT_IMPLEMENTED(
-        !inputs[i]._fw_grad(/*level=*/0).defined(), "[", engine->plan().name, "] input ", i,
-        " carries a tangent, but engines are for inference and have no forward derivative; "
-        "transform the model and compile that: torch.compile(function, backend=\"tensorrt\") takes "
-        "functions that call torch.func.jvp");
-    TORCH_CHECK_NOT_IMPLEMENTED(
-        !c10::GradMode::is_enabled() || !inputs[i].requires_grad(), "[", engine->plan().name,
-        "] input ", i,
-        " requires grad, but engines are for inference and have no backward; call under "
-        "torch.no_grad() or pass a detached tensor");
-  }
+  RefuseDerivatives(inputs, *engine);
   return engine->Execute(inputs);
 }
 
 }  // namespace
+
+// A call that would need a derivative must say so instead of returning detached tensors, or failing
+// on a tensor without memory.
+void RefuseDerivatives(const TensorList& inputs, const TorchEngine& engine) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    TORCH_CHECK_NOT_IMPLEMENTED(
+        !inputs[i]._fw_grad(/*level=*/0).defined(), "[", engine.plan().name, "] input ", i,
+        " carries a tangent, but engines are for inference and have no forward derivative; "
+        "transform the model and compile that: torch.compile(function, backend=\"tensorrt\") takes "
+        "functions that call torch.func.jvp");
+    TORCH_CHECK_NOT_IMPLEMENTED(
+        !c10::GradMode::is_enabled() || !inputs[i].requires_grad(), "[", engine.plan().name,
+        "] input ", i,
+        " requires grad, but engines are for inference and have no backward; call under "
+        "torch.no_grad() or pass a detached tensor");
+  }
+}
 
 TORCH_LIBRARY(tensorrt, m) {
   m.class_<TorchEngine>("Engine")
@@ -75,12 +78,31 @@ TORCH_LIBRARY(tensorrt, m) {
   m.def(
       "execute_engine(Tensor[] input_tensors, __torch__.torch.classes.tensorrt.Engine engine) -> "
       "Tensor[]");
+  m.def(
+      "run_cond(Tensor predicate, Tensor[] then_inputs, "
+      "__torch__.torch.classes.tensorrt.Engine then_engine, Tensor[] else_inputs, "
+      "__torch__.torch.classes.tensorrt.Engine else_engine) -> Tensor[]");
+  m.def(
+      "run_while(Tensor[] carried, Tensor[] condition_constants, Tensor[] body_constants, "
+      "__torch__.torch.classes.tensorrt.Engine condition, "
+      "__torch__.torch.classes.tensorrt.Engine body) -> Tensor[]");
+  m.def(
+      "run_scan(Tensor[] carried, Tensor[] xs, Tensor[] constants, "
+      "__torch__.torch.classes.tensorrt.Engine body) -> Tensor[]");
 }
 
 TORCH_LIBRARY_IMPL(tensorrt, CompositeExplicitAutograd, m) {
   m.impl("execute_engine", ExecuteEngine);
+  m.impl("run_cond", RunCond);
+  m.impl("run_while", RunWhile);
+  m.impl("run_scan", RunScan);
 }
 
-TORCH_LIBRARY_IMPL(tensorrt, Autograd, m) { m.impl("execute_engine", ExecuteEngineAutograd); }
+TORCH_LIBRARY_IMPL(tensorrt, Autograd, m) {
+  m.impl("execute_engine", ExecuteEngineAutograd);
+  m.impl("run_cond", RunCondAutograd);
+  m.impl("run_while", RunWhileAutograd);
+  m.impl("run_scan", RunScanAutograd);
+}
 
 }  // namespace torch_tensorrt::core::runtime

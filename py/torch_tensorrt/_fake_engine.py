@@ -126,6 +126,42 @@ def fake_execute_engine(input_tensors: Sequence[torch.Tensor], engine: Any) -> l
     ]
 
 
+def fake_run_cond(
+    predicate: torch.Tensor,
+    then_inputs: Sequence[torch.Tensor],
+    then_engine: Any,
+    else_inputs: Sequence[torch.Tensor],
+    else_engine: Any,
+) -> list[torch.Tensor]:
+    """Outputs of either branch, which are alike: nothing else is built."""
+    return fake_execute_engine(then_inputs, then_engine)
+
+
+def fake_run_while(
+    carried: Sequence[torch.Tensor],
+    condition_constants: Sequence[torch.Tensor],
+    body_constants: Sequence[torch.Tensor],
+    condition: Any,
+    body: Any,
+) -> list[torch.Tensor]:
+    """Fresh tensors like the carried ones."""
+    return [torch.empty(t.shape, dtype=t.dtype, device=t.device) for t in carried]
+
+
+def fake_run_scan(
+    carried: Sequence[torch.Tensor],
+    xs: Sequence[torch.Tensor],
+    constants: Sequence[torch.Tensor],
+    body: Any,
+) -> list[torch.Tensor]:
+    """The body's outputs for one row; those after the carried tensors with all rows."""
+    rows = xs[0].shape[0]
+    one = fake_execute_engine([*carried, *(x.select(0, 0) for x in xs), *constants], body)
+    made = one[len(carried) :]
+    stacked = [torch.empty([rows, *t.shape], dtype=t.dtype, device=t.device) for t in made]
+    return [*one[: len(carried)], *stacked]
+
+
 class FakeEngine:
     """Stands for an engine while tracing: knows its inputs and outputs, holds no weights."""
 
@@ -197,11 +233,21 @@ def register() -> None:
     Called once, after loading the library.
     """
     torch._library.fake_class_registry.register_fake_class("tensorrt::Engine")(FakeEngine)
-    torch.library.register_fake("tensorrt::execute_engine")(fake_execute_engine)
-    torch.library.register_vmap("tensorrt::execute_engine", _refuse_vmap)
+    for name, fake in _FAKES.items():
+        torch.library.register_fake(f"tensorrt::{name}")(fake)
+        torch.library.register_vmap(f"tensorrt::{name}", _refuse_vmap)
 
 
-def _refuse_vmap(info: Any, in_dims: Any, input_tensors: Any, engine: Any) -> Any:
+_FAKES: dict[str, Callable[..., Any]] = {
+    "execute_engine": fake_execute_engine,
+    "run_cond": fake_run_cond,
+    "run_while": fake_run_while,
+    "run_scan": fake_run_scan,
+}
+
+
+def _refuse_vmap(info: Any, in_dims: Any, *arguments: Any) -> Any:
+    engine = next(a for a in arguments if hasattr(a, "io_spec"))
     raise UnsupportedTransformError(
         f"[{engine.name()}] engines have no batching rule for torch.vmap. Transform the model and "
         'compile that: torch.compile(torch.vmap(model), backend="tensorrt"); or declare the batch '

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import textwrap
+import types
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,10 +30,17 @@ def snippets(path: Path) -> list[tuple[int, str]]:
 
 
 def run_page(path: Path) -> None:
-    """Executes the blocks of a page in one namespace; tracebacks show the page's own lines."""
-    namespace: dict[str, Any] = {"__name__": f"docs_{path.stem}"}
-    for line, code in snippets(path):
-        exec(compile("\n" * (line - 1) + code, str(path), "exec"), namespace)
+    """Executes the blocks of a page in one namespace; tracebacks show the page's own lines.
+
+    The namespace is that of a module: torch finds the globals of functions by its name.
+    """
+    page = types.ModuleType(f"docs_{path.stem}")
+    sys.modules[page.__name__] = page
+    try:
+        for line, code in snippets(path):
+            exec(compile("\n" * (line - 1) + code, str(path), "exec"), vars(page))
+    finally:
+        del sys.modules[page.__name__]
 
 
 WITH_CODE = [page for page in PAGES if snippets(page)]

@@ -12,10 +12,17 @@ from typing import Any
 import torch
 from torch import fx
 
-from torch_tensorrt._exceptions import ConversionError, TorchTensorRTError
+from torch_tensorrt.dynamo._control_flow import (
+    Placed,
+    copy_of,
+    place_control_flow,
+    with_control_flow,
+)
+from torch_tensorrt.dynamo._ladder import Ladder, error_text, names_of
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import free_symbols, shape_env_of, symbol_ranges
+from torch_tensorrt.dynamo.lowering import lower_subgraph
 from torch_tensorrt.dynamo.partitioning import (
     EngineSubgraph,
     Partition,
@@ -23,13 +30,11 @@ from torch_tensorrt.dynamo.partitioning import (
     partition,
     write_report,
 )
+from torch_tensorrt.dynamo.partitioning._split import subgraph_of
 from torch_tensorrt.dynamo.partitioning._support import SupportCheck, converter_support
-from torch_tensorrt.dynamo.partitioning._units import counts_as_op
 
 logger = logging.getLogger("torch_tensorrt")
 
-#: Nodes that are left out of engines one after the other because their conversion fails.
-MAX_LEFT_OUT = 8
 #: Reasons that a warning lists; the report has all.
 _MOST_REASONS = 3
 
@@ -60,12 +65,15 @@ def compile_module(
     settings: CompilationSettings,
     declared: Ranges | None = None,
     convert: Converter | None = None,
+    *,
+    one_of_several: bool = False,
 ) -> BuildResult:
     """Build engines for everything in the lowered graph ``gm`` that can run in one.
 
     Args:
         declared: Ranges of symbols declared by the user's Inputs.
         convert: Builder of one engine, instead of the converters' own.
+        one_of_several: The model has other graphs too; see :func:`write_report`.
 
     Raises:
         UnsupportedOperatorException: see ``require_full_compilation``.
@@ -74,86 +82,118 @@ def compile_module(
     """
     start = time.perf_counter()
     settings = place(gm, settings)
-    unconvertible: dict[str, str] = {}
+    if settings.dryrun:
+        gm, original = copy_of(gm), gm
+    engines = _Engines(gm, settings, declared, convert)
+    flow = engines.place_control_flow()
     while True:
-        result = partition(gm, settings, _without(unconvertible))
+        ladder = engines.ladder
+        result = with_control_flow(
+            partition(gm, settings, _without(ladder.left_out), ladder.cuts), flow
+        )
         if settings.dryrun:
-            write_report(build_report(result, settings), settings.dryrun)
-            return BuildResult(gm, result, {}, time.perf_counter() - start)
+            report = build_report(result, settings)
+            write_report(report, settings.dryrun, one_of_several=one_of_several)
+            return BuildResult(original, result, {}, time.perf_counter() - start)
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("%s", build_report(result, settings))
-        try:
-            errors = {
-                engine.name: _build_engine(
-                    *(result.graph.module, engine, settings, declared, convert),
-                    may_retry=len(unconvertible) < MAX_LEFT_OUT,
-                )
-                for engine in result.graph.engines
-            }
-        except _Unconvertible as node:
-            unconvertible[node.name] = node.reason
-            continue
-        failed = {name: error for name, error in errors.items() if error is not None}
-        built = BuildResult(result.graph.module, result, failed, time.perf_counter() - start)
-        log_summary(built, settings)
-        return built
+        failed = engines.place_in(result)
+        if failed is not None:
+            built = BuildResult(result.graph.module, result, failed, time.perf_counter() - start)
+            log_summary(built, settings)
+            return built
 
 
-class _Unconvertible(Exception):
-    """A node that its own check accepted and its converter did not."""
-
-    def __init__(self, name: str, reason: str) -> None:
-        super().__init__(name)
-        self.name = name
-        self.reason = reason
-
-
-def _without(unconvertible: Mapping[str, str]) -> SupportCheck | None:
+def _without(left_out: Mapping[str, str]) -> SupportCheck | None:
     """The converters' own check, and no to the named nodes."""
-    if not unconvertible:
+    if not left_out:
         return None
-    return lambda node, settings: unconvertible.get(node.name) or converter_support(node, settings)
+    return lambda node, settings: left_out.get(node.name) or converter_support(node, settings)
 
 
-def _build_engine(
-    outer: fx.GraphModule,
-    engine: EngineSubgraph,
-    settings: CompilationSettings,
-    declared: Ranges | None,
-    convert: Converter | None,
-    may_retry: bool,
-) -> str | None:
-    """Replace the subgraph by its engine; the error when it stays in PyTorch.
+class _Engines:
+    """Engines of one graph, kept from one partition to the next: a step down the ladder changes
+    few of them."""
 
-    Raises:
-        _Unconvertible: it stays in PyTorch because of one node, and ``may_retry``.
-    """
-    build: Converter | None = convert
-    if build is None:
-        from torch_tensorrt.dynamo.conversion import convert_module
+    def __init__(
+        self,
+        gm: fx.GraphModule,
+        settings: CompilationSettings,
+        declared: Ranges | None,
+        convert: Converter | None,
+    ) -> None:
+        self._gm = gm
+        self._settings = settings
+        self._declared = declared
+        self._convert = convert
+        self._built: dict[tuple[str, ...], torch.nn.Module] = {}
+        self.ladder = Ladder()
 
-        build = convert_module
-    ranges = input_ranges(engine.module, declared)
-    try:
-        built = build(engine.module, settings, name=engine.name, input_ranges=ranges)
-    except Exception as error:
-        if settings.require_full_compilation or settings.pass_through_build_failures:
-            raise
-        names = {node.name for node in engine.unit.nodes if counts_as_op(node)}
-        if may_retry and isinstance(error, ConversionError) and error.node in names:
-            logger.warning("an operator is left in PyTorch: %s", error)
-            raise _Unconvertible(error.node, f"conversion failed: {error.reason}") from error
-        own = isinstance(error, (ConversionError, TorchTensorRTError))
-        text = str(error) if own else f"{type(error).__name__}: {error}"
-        logger.warning(
-            "the engine %s could not be built and its %d operators run in PyTorch: %s",
-            engine.name,
-            engine.unit.op_count(),
-            text,
+    def place_in(self, result: Partition) -> dict[str, str] | None:
+        """Replace the subgraphs of ``result`` by their engines.
+
+        Returns:
+            The errors of those that stay in PyTorch, by name; None: partition again.
+        """
+        failed: dict[str, str] = {}
+        wanted = {names_of(engine.unit.nodes) for engine in result.graph.engines}
+        self._built = {key: built for key, built in self._built.items() if key in wanted}
+        for engine in result.graph.engines:
+            key = names_of(engine.unit.nodes)
+            if key not in self._built and key not in self.ladder.given_up:
+                try:
+                    self._built[key] = self._build(engine)
+                except Exception as error:
+                    if must_raise(self._settings):
+                        raise
+                    if self.ladder.step_down(engine.unit.nodes, error, self._try):
+                        return None
+                    logger.warning(
+                        "the engine %s could not be built and its %d operators run in PyTorch: %s",
+                        *(engine.name, engine.unit.op_count(), error_text(error)),
+                    )
+            if key in self._built:
+                setattr(result.graph.module, engine.name, self._built[key])
+            else:
+                failed[engine.name] = self.ladder.given_up[key]
+        return failed
+
+    def place_control_flow(self) -> Placed:
+        """Branches and bodies first: they are modules of the graph afterwards."""
+        return place_control_flow(self._gm, self._settings, self._build_branch, self._compile)
+
+    def _build_branch(self, engine: EngineSubgraph) -> torch.nn.Module:
+        return torch.nn.Identity() if self._settings.dryrun else self._build(engine)
+
+    def _compile(self, graph: fx.GraphModule) -> tuple[fx.GraphModule, Partition]:
+        settings = self._settings
+        if settings.dryrun:
+            return graph, partition(lower_subgraph(graph, settings), settings)
+        built = compile_module(
+            lower_subgraph(graph, settings), settings, self._declared, self._convert
         )
-        return text
-    setattr(outer, engine.name, built)
-    return None
+        return built.module, built.partition
+
+    def _build(self, engine: EngineSubgraph) -> torch.nn.Module:
+        build: Converter | None = self._convert
+        if build is None:
+            from torch_tensorrt.dynamo.conversion import convert_module
+
+            build = convert_module
+        ranges = input_ranges(engine.module, self._declared)
+        return build(engine.module, self._settings, name=engine.name, input_ranges=ranges)
+
+    def _try(self, nodes: list[fx.Node]) -> Exception | None:
+        try:
+            self._build(subgraph_of(self._gm, nodes, "_trial"))
+        except Exception as error:
+            return error
+        return None
+
+
+def must_raise(settings: CompilationSettings) -> bool:
+    """Whether a failure is the caller's to hear of, instead of a reason to run in PyTorch."""
+    return settings.require_full_compilation or settings.pass_through_build_failures
 
 
 def input_ranges(module: fx.GraphModule, declared: Ranges | None = None) -> Ranges:
@@ -166,19 +206,20 @@ def input_ranges(module: fx.GraphModule, declared: Ranges | None = None) -> Rang
 def log_summary(result: BuildResult, settings: CompilationSettings) -> None:
     """The one line that a successful build prints at INFO, or a warning that says why there is no
     engine."""
+    inner = result.partition.inner_engines
     done = [e for e in result.partition.graph.engines if e.name not in result.failed]
-    ops = sum(engine.unit.op_count() for engine in done)
-    plural = "" if len(done) == 1 else "s"
+    ops = sum(engine.unit.op_count() for engine in done) + sum(inner.values())
+    plural = "" if len(done) + len(inner) == 1 else "s"
     logger.info(
         "%d engine%s, %d/%d ops, %.1f s build, %s",
-        len(done),
+        len(done) + len(inner),
         plural,
         ops,
         result.partition.total_ops,
         result.seconds,
         _device_text(settings),
     )
-    if not done and result.partition.total_ops:
+    if not done and not inner and result.partition.total_ops:
         logger.warning(
             "no engine was built, the graph of %d operators runs in PyTorch (dryrun=True lists "
             "all reasons): %s",

@@ -11,16 +11,25 @@ from torch import fx
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
-from torch_tensorrt._exceptions import BindingNameMismatchError, UnsupportedOperatorException
+from torch_tensorrt._exceptions import (
+    BindingNameMismatchError,
+    InvalidOptionError,
+    TorchTensorRTError,
+    UnsupportedOperatorException,
+)
 from torch_tensorrt._Input import Input
-from torch_tensorrt.dynamo._build import Ranges, compile_module, input_ranges
+from torch_tensorrt.dynamo._build import Ranges, compile_module, input_ranges, must_raise
+from torch_tensorrt.dynamo._control_flow import NotOneEngine, own_results
 from torch_tensorrt.dynamo._guards import guard, guards_of
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
+from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
+from torch_tensorrt.dynamo._lifted_buffers import refuse_writes
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
 from torch_tensorrt.dynamo.lowering import lower_exported_program
 from torch_tensorrt.dynamo.partitioning import partition
 from torch_tensorrt.dynamo.partitioning._modules import names_in_program, require_modules
+from torch_tensorrt.dynamo.partitioning._split import whole_subgraph
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -53,7 +62,19 @@ def compile(
     """
     declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
     gm, settings = _lowered(exported_program, options)
-    result = compile_module(gm, settings, declared_ranges(gm, declared)).module
+    try:
+        result = compile_module(gm, settings, declared_ranges(gm, declared)).module
+    except (TorchTensorRTError, InvalidOptionError, OSError):
+        raise  # these say what the caller asked for and cannot have
+    except Exception as error:
+        if must_raise(settings):
+            raise
+        logger.warning(
+            "the program runs in PyTorch, it could not be compiled: %s: %s; "
+            "pass_through_build_failures=True raises the error",
+            *(type(error).__name__, error),
+        )
+        result = gm
     result = guard(result, exported_program, gm)
     result.meta["torch_tensorrt_inputs"] = declared
     return result
@@ -73,42 +94,51 @@ def convert_exported_program_to_serialized_trt_engine(
 ) -> bytes:
     """The whole program as one engine, serialized.
 
+    The engine's inputs are the tensors among the program's inputs, and its outputs those of the
+    program, in their order.
+
     Args:
+        lift_mutable_buffers: Make buffers that the program writes to inputs of the engine, after
+            the program's own, and the new values outputs after the program's own, in the order of
+            the writes. Arguments that the program changes come out in the same way.
         arg_input_binding_names: Names of the engine's inputs, a tree that mirrors the positional
-        arguments.
+            arguments.
         kwarg_input_binding_names: The same for keyword arguments.
         output_binding_names: Names of its outputs, a tree that mirrors the program's outputs.
 
     Raises:
-        UnsupportedOperatorException: something cannot run in the engine.
+        UnsupportedOperatorException: something cannot run in the engine, or the program writes to
+            something without ``lift_mutable_buffers``.
         BindingNameMismatchError: names that do not mirror the program.
-        NotImplementedError: ``lift_mutable_buffers``.
     """
-    if lift_mutable_buffers:
-        raise NotImplementedError(
-            "lift_mutable_buffers is not supported yet; make the buffer an input and an "
-            "output of the module"
-        )
     declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
     options = {**options, "require_full_compilation": True}
     gm, settings = _lowered(exported_program, options, one_engine=True)
     ranges = declared_ranges(gm, declared)
+    placeholders = list(gm.graph.find_nodes(op="placeholder"))
+    results: Any = gm.graph.output_node().args[0]
+    guards = guards_of(exported_program, gm)
+    if lift_mutable_buffers:
+        lift(gm)
+    else:
+        refuse_writes(gm)
     settings = place(gm, settings)
-    result = partition(gm, settings)
-    if len(result.graph.engines) != 1:
+    try:
+        own_results(gm)
+    except NotOneEngine as error:
+        raise UnsupportedOperatorException(f"the program cannot be one engine: {error}") from error
+    partition(gm, settings)
+    engine, carriers = whole_subgraph(gm, "_run_on_acc_0")
+    if carriers:
         raise UnsupportedOperatorException(
-            f"the program gives {len(result.graph.engines)} engines, one is needed; see dryrun=True"
+            "the program takes a number that is the size of none of its tensors: pass a tensor of "
+            "that size, or compile it with torch_tensorrt.compile"
         )
-    engine = result.graph.engines[0]
-    _name_bindings(
-        gm,
-        engine.module,
-        [arg_input_binding_names, kwarg_input_binding_names],
-        output_binding_names,
-    )
+    _name_inputs(placeholders, engine.module, [arg_input_binding_names, kwarg_input_binding_names])
+    _name_outputs(len(results), engine.module, output_binding_names)
+    engine.module.recompile()
     from torch_tensorrt.dynamo.conversion import convert_module
 
-    guards = guards_of(exported_program, gm)
     if guards is not None:
         logger.warning(
             "the engine holds only for inputs with %s, which it cannot check", guards.summary()
@@ -165,25 +195,28 @@ def _declared_inputs(
     return prepare_inputs(args), prepare_inputs(dict(kwarg_inputs or {}))
 
 
-def _name_bindings(
-    gm: fx.GraphModule, engine: fx.GraphModule, input_names: list[Any], output_names: Any
-) -> None:
-    names = [name for tree in input_names if tree is not None for name in pytree.tree_leaves(tree)]
-    if names:
-        placeholders = [n for n in gm.graph.nodes if n.op == "placeholder"]
-        _check_names(names, len(placeholders), "input")
-        renamed = dict(zip((p.name for p in placeholders), names, strict=True))
-        for node in engine.graph.nodes:
-            if node.op == "placeholder" and node.name in renamed:
-                node._rename(renamed[node.name])
-                node.target = node.name
-    if output_names is not None:
-        results = next(iter(reversed(engine.graph.nodes))).args[0]
-        wanted = pytree.tree_leaves(output_names)
-        _check_names(wanted, len(results), "output")
-        for node, name in zip(results, wanted, strict=True):
-            node._rename(name)
-    engine.recompile()
+def _name_inputs(placeholders: list[fx.Node], engine: fx.GraphModule, trees: list[Any]) -> None:
+    """Name the inputs that the program's own ``placeholders`` are in the engine."""
+    names = [name for tree in trees if tree is not None for name in pytree.tree_leaves(tree)]
+    if not names:
+        return
+    _check_names(names, len(placeholders), "input")
+    renamed = dict(zip((str(p.target) for p in placeholders), names, strict=True))
+    for node in engine.graph.find_nodes(op="placeholder"):
+        if node.target in renamed:
+            node._rename(renamed[node.target])
+            node.target = node.name
+
+
+def _name_outputs(own: int, engine: fx.GraphModule, tree: Any) -> None:
+    """Name the first ``own`` outputs, those of the program."""
+    if tree is None:
+        return
+    results: Any = engine.graph.output_node().args[0]
+    wanted = pytree.tree_leaves(tree)
+    _check_names(wanted, own, "output")
+    for node, name in zip(results[:own], wanted, strict=True):
+        node._rename(name)
 
 
 def _check_names(names: list[Any], count: int, kind: str) -> None:

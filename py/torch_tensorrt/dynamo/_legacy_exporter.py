@@ -32,7 +32,9 @@ from torch_tensorrt.dynamo._guards import GUARDS_MODULE
 from torch_tensorrt.dynamo._inputs import example_values
 from torch_tensorrt.dynamo._symbols import SYMBOLIC, shape_env_of
 from torch_tensorrt.dynamo._tracer import device_of
+from torch_tensorrt.dynamo.lowering._write_in_place import FUNCTIONAL
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute
+from torch_tensorrt.dynamo.runtime._control_flow import ControlFlowModule
 
 _ENGINE_CLASS = "__torch__.torch.classes.tensorrt.Engine"
 
@@ -119,17 +121,29 @@ class _Writer:
                 self._mapping[node] = self._mapping[value]
             else:
                 self._mapping[node] = self.graph.node_copy(node, self._mapping.__getitem__)
+                self._undo_write(node)
+
+    def _undo_write(self, node: fx.Node) -> None:
+        """A write to a buffer as the buffer's new value: programs in files are functional."""
+        functional = FUNCTIONAL.get(node.target)
+        if functional is not None and node.args[0].op == "get_attr":  # type: ignore[union-attr]
+            self._mapping[node].target = functional
+            self._written[str(node.args[0].target)] = self._mapping[node]  # type: ignore[union-attr]
 
     def _lift_all(self) -> None:
         for node in self._gm.graph.nodes:
             if node.op == "get_attr":
+                self._require_tensor(node)
                 self._lift(str(node.target), get_attribute(self._gm, node.target), node.meta)
             elif node.op == "call_module" and node.target != GUARDS_MODULE:
                 self._lift_module(str(node.target))
 
     def _lift_module(self, name: str) -> None:
         module = self._gm.get_submodule(name)
-        if hasattr(module, "engine"):
+        if isinstance(module, ControlFlowModule):
+            for role, child in zip(module.roles, module.engines(), strict=True):
+                self._lift_engine(f"{name}.{role}", child.engine)
+        elif hasattr(module, "engine"):
             self._lift_engine(name, module.engine)
         elif isinstance(module, fx.GraphModule):
             for node in module.graph.nodes:
@@ -151,8 +165,15 @@ class _Writer:
         self.inputs.append(InputSpec(kind, TensorArgument(placed.name), name, persistent))
         self.state[name] = value
 
+    def _require_tensor(self, node: fx.Node) -> None:
+        if isinstance(get_attribute(self._gm, node.target), torch.nn.Module):
+            raise SaveError(
+                f"{node.name} belongs to control flow that runs in PyTorch, which only a second "
+                "capture can write: save with retrace=True"
+            )
+
     def _lift_engine(self, name: str, engine: Any) -> None:
-        placed = self.graph.placeholder(f"obj_{name}_engine")
+        placed = self.graph.placeholder(f"obj_{name.replace('.', '_')}_engine")
         argument = CustomObjArgument(placed.name, _ENGINE_CLASS)
         placed.meta["val"] = argument
         self._lifted[name] = placed
@@ -161,6 +182,9 @@ class _Writer:
 
     def _inline(self, node: fx.Node) -> None:
         module = self._gm.get_submodule(str(node.target))
+        if isinstance(module, ControlFlowModule):
+            self._mapping[node] = self._inline_control_flow(node, module)
+            return
         inputs = [self._mapping[n] for n in _nodes(node.args)]
         if isinstance(module, fx.GraphModule):
             self._mapping[node] = self._inline_graph(str(node.target), module, inputs)
@@ -177,6 +201,14 @@ class _Writer:
             self._mapping[node] = item
         else:
             self._mapping[node] = call
+
+    def _inline_control_flow(self, node: fx.Node, module: ControlFlowModule) -> fx.Node:
+        inputs: Any = fx.map_arg(node.args, self._mapping.__getitem__)
+        engines = [self._lifted[f"{node.target}.{role}"] for role in module.roles]
+        arguments = module.arguments(inputs, engines)
+        call = self.graph.call_function(module.op.default, arguments)
+        call.meta["val"] = list(node.meta["val"])
+        return call
 
     def _inline_graph(self, name: str, module: fx.GraphModule, inputs: list[Any]) -> Any:
         inner: dict[fx.Node, Any] = {}

@@ -21,7 +21,7 @@ from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite, is_symbolic
 from torch_tensorrt.dynamo.runtime._errors import not_a_tensor, typed_error, warn_of_conversion
 
 _GUARD = "Guard failed: "
-_EXECUTE = torch.ops.tensorrt.execute_engine.default
+_ops = torch.ops.tensorrt
 
 
 class LoadedProgram(ExportedProgram):
@@ -205,19 +205,35 @@ def _ranges(program: ExportedProgram) -> dict[str, tuple[int, int]]:
         for spec in program.graph_signature.input_specs
         if spec.kind == InputKind.CUSTOM_OBJ
     }
-    for call in program.graph.find_nodes(op="call_function", target=_EXECUTE):
-        values, holder = call.args
-        engine = objects.get(holder.name)
-        if engine is not None:
-            _narrow(ranges, json.loads(engine.io_spec()), values)
+    for call in program.graph.nodes:
+        for values, holder in _engine_calls(call):
+            engine = objects.get(holder.name)
+            if engine is not None:
+                _narrow(ranges, json.loads(engine.io_spec()), values)
     return ranges
+
+
+def _engine_calls(call: fx.Node) -> list[tuple[list[fx.Node], fx.Node]]:
+    """Inputs and engine of every call of one that the node makes; of a scan those that have the
+    engine's own shapes: its rows are smaller."""
+    arguments: Any = call.args
+    if call.target is _ops.execute_engine.default:
+        return [(arguments[0], arguments[1])]
+    if call.target is _ops.run_cond.default:
+        return [(arguments[1], arguments[2]), (arguments[3], arguments[4])]
+    if call.target is _ops.run_while.default:
+        carried, for_condition, for_body, condition, body = arguments
+        return [([*carried, *for_condition], condition), ([*carried, *for_body], body)]
+    if call.target is _ops.run_scan.default:
+        return [(arguments[0], arguments[3])]
+    return []
 
 
 def _narrow(
     ranges: dict[str, tuple[int, int]], spec: dict[str, Any], values: Sequence[fx.Node]
 ) -> None:
     known = {symbol["name"]: (symbol["min"], symbol["max"]) for symbol in spec["symbols"]}
-    for declared, node in zip(spec["inputs"], values, strict=True):
+    for declared, node in zip(spec["inputs"], values, strict=False):
         for dim, size in zip(declared["dims"], node.meta["val"].shape, strict=True):
             name = str(size)
             if dim in known and name in ranges:

@@ -9,6 +9,7 @@ import difflib
 import functools
 import importlib
 import operator
+import re
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
@@ -166,12 +167,20 @@ def _is_cache(value: Any) -> bool:
     return all(hasattr(value, method) for method in ("get_hash", "check", "insert"))
 
 
+def _is_regex(text: Any) -> bool:
+    try:
+        return _is_text(text) and bool(re.compile(text))
+    except re.error:
+        return False
+
+
 _OPERATORS = each("operators or their names", lambda op: _is_text(op) or callable(op))
 BOOLEAN = kind("True or False", lambda value: isinstance(value, bool))
 BYTES = integer(0)
 POSITIVE = integer(1)
 PATH = instance(str, "a path")
-TEXTS = each("texts", _is_text)
+REGEXES = each("regular expressions", _is_regex)
+HALF_TYPE = kind("torch.float16 or torch.bfloat16", lambda v: v in (torch.float16, torch.bfloat16))
 LIMIT = kind(
     "a number above 0",
     lambda v: isinstance(v, (int, float)) and not isinstance(v, bool) and v > 0,

@@ -81,24 +81,32 @@ class CompilationSettings:
     disable_tf32: bool = _off(
         False, "Do not use TF32.", "float32 follows torch's own precision flags"
     )
-    enable_autocast: bool = _off(False, "Rule-based automatic mixed precision.", _NOT_YET)
-    autocast_low_precision_type: torch.dtype | None = _off(
-        None, "Low type of autocast.", _NOT_YET, optional(instance(torch.dtype, "an element type"))
+    enable_autocast: bool = _on(
+        False, "Mixed precision by rules: products in a half type, statistics in float32."
     )
-    autocast_excluded_nodes: Collection[str] = _off(
-        frozenset(), "Node-name regexes.", _NOT_YET, checks.TEXTS
+    autocast_low_precision_type: torch.dtype | None = _on(
+        None,
+        "Low type of autocast: float16 or bfloat16; by default bfloat16 on CPUs, float16 on GPUs.",
+        optional(checks.HALF_TYPE),
     )
-    autocast_excluded_ops: Collection[Any] = _off(
-        frozenset(), "Operators kept high.", _NOT_YET, checks.operators
+    autocast_excluded_nodes: Collection[str] = _on(
+        frozenset(), "Regexes of names of nodes that stay in float32.", checks.REGEXES
     )
-    autocast_max_output_threshold: float = _off(
-        512, "Largest magnitude cast down.", _NOT_YET, checks.LIMIT
+    autocast_excluded_ops: Collection[Any] = _on(
+        frozenset(), "Operators that stay in float32.", checks.operators
     )
-    autocast_max_depth_of_reduction: int | None = _off(
-        None, "Longest reduction.", _NOT_YET, optional(checks.POSITIVE)
+    autocast_max_output_threshold: float = _on(
+        512,
+        "A node whose results are larger with the calibration data stays in float32.",
+        checks.LIMIT,
     )
-    autocast_calibration_dataloader: Any = _off(
-        None, "Calibration data.", _NOT_YET, optional(checks.ITERABLE)
+    autocast_max_depth_of_reduction: int | None = _on(
+        None, "Products that sum over more terms stay in float32.", optional(checks.POSITIVE)
+    )
+    autocast_calibration_dataloader: Any = _on(
+        None,
+        "Batches of inputs to run the model with in PyTorch, for the threshold above.",
+        optional(checks.ITERABLE),
     )
     use_complex_decomposition: bool | None = _off(
         None,

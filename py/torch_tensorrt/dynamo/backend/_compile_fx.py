@@ -146,7 +146,8 @@ class FrozenGraph:
     def _build(self, values: list[torch.Tensor]) -> Callable[..., Any]:
         frozen = freeze(self._graph, dict(zip(self._static, values, strict=True)))
         lowered = post_lowering(frozen, self._settings)
-        run = compile_module(lowered, self._settings).module.forward
+        built = compile_module(lowered, self._settings, one_of_several=True)
+        run = built.module.forward
         self._variants.insert(0, (StaticInputs(values), run))
         del self._variants[MAX_VARIANTS:]
         return run

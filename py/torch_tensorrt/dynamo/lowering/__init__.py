@@ -14,6 +14,7 @@ from torch_tensorrt.dynamo.lowering._decompositions import (
 )
 from torch_tensorrt.dynamo.lowering._lower import (
     lower_exported_program,
+    lower_subgraph,
     post_lowering,
 )
 from torch_tensorrt.dynamo.lowering._unlift import unlift
@@ -30,6 +31,7 @@ __all__ = [
     "get_lowering_pass_config",
     "kept_composite_ops",
     "lower_exported_program",
+    "lower_subgraph",
     "post_lowering",
     "register_constant_fold_exclusion_rule",
     "register_torch_trt_decomposition",

@@ -96,13 +96,14 @@ def _functional_twin(op: OpOverload) -> OpOverload | None:
 def _is_fresh(node: fx.Node) -> bool:
     if node.op != "call_function" or not isinstance(node.target, OpOverload):
         return False
-    if _returns_alias(node.target):
+    if returns_alias(node.target):
         return False
     targets = [user.target for user in node.users if isinstance(user.target, OpOverload)]
-    return not any(_returns_alias(op) for op in targets if not op._schema.is_mutable)
+    return not any(returns_alias(op) for op in targets if not op._schema.is_mutable)
 
 
-def _returns_alias(op: OpOverload) -> bool:
+def returns_alias(op: OpOverload) -> bool:
+    """Whether a result of ``op`` may share memory with what it takes."""
     # A composite operator's schema says nothing about views: reshape and friends may return one.
     composite = op._can_decompose() and op._schema.name not in _NEVER_ALIAS
     return composite or any(result.alias_info is not None for result in op._schema.returns)
@@ -122,6 +123,10 @@ def _runs_after(node: fx.Node, user: fx.Node) -> bool:
     return user is not node and node < user
 
 
+#: Modules of the functions that ``torch.vmap`` and its kin leave in an exported graph.
+_OF_TRANSFORMS = ("torch._C._functorch", "torch._functorch.predispatch", "torch._functorch.vmap")
+
+
 class _Decomposer:
     def __init__(
         self, gm: fx.GraphModule, table: DecompositionTable, kept: Sequence[OpOverload]
@@ -130,13 +135,16 @@ class _Decomposer:
         self._kept = set(kept)
         self._table: Any = {op: f for op, f in table.items() if op not in self._kept}
         self._cache: dict[Any, fx.GraphModule] = {}
-        self._mode = _fake_mode_of(gm)
+        self._mode = fake_mode_of(gm)
 
     def run(self) -> None:
         for node in list(self._gm.graph.nodes):
             if node.op == "call_module" or (
                 node.op == "call_function"
-                and isinstance(node.target, torch._ops.HigherOrderOperator)
+                and (
+                    isinstance(node.target, torch._ops.HigherOrderOperator)
+                    or getattr(node.target, "__module__", "") in _OF_TRANSFORMS
+                )
             ):
                 raise NotHandled(f"{node.op} {node.target}")
             if self._must_expand(node):
@@ -156,7 +164,7 @@ class _Decomposer:
             with self._gm.graph.inserting_before(node):
                 made = rewrite(self._gm.graph, node)
             if made is not None:
-                self._replace(node, made)
+                _replace(self._gm, node, made)
                 return
         leaves, spec = pytree.tree_flatten((node.args, node.kwargs))
         inputs = [leaf for leaf in leaves if isinstance(leaf, fx.Node)]
@@ -169,7 +177,7 @@ class _Decomposer:
             dynamic = [isinstance(leaf, fx.Node) for leaf in leaves]
             traced = self._trace(node.target, values, dynamic, spec)
             self._cache[key] = traced
-        self._splice(node, traced, inputs)
+        splice(self._gm, node, traced, inputs, f"_decomposed_constant_{len(self._cache)}")
 
     def _value(self, value: Any) -> Any:
         """``value`` as a tensor of this graph's fake mode; constants may come with one of their
@@ -218,50 +226,73 @@ class _Decomposer:
                 raise NotHandled(f"the decomposition of {op} writes in place ({inner.target})")
         return traced
 
-    def _splice(self, node: fx.Node, traced: fx.GraphModule, inputs: list[fx.Node]) -> None:
-        mapping: dict[fx.Node, Any] = {}
-        supply = iter(inputs)
-        result: Any = None
-        with self._gm.graph.inserting_before(node):
-            for inner in traced.graph.nodes:
-                if inner.op == "placeholder":
-                    mapping[inner] = next(supply)
-                elif inner.op == "output":
-                    result = fx.map_arg(inner.args[0], mapping.__getitem__)
-                elif inner.op == "get_attr":
-                    mapping[inner] = self._constant(traced, inner)
-                else:
-                    mapping[inner] = self._copy(node, inner, mapping)
-        self._replace(node, result)
 
-    def _copy(self, node: fx.Node, inner: fx.Node, mapping: dict[fx.Node, Any]) -> fx.Node:
-        copied = self._gm.graph.node_copy(inner, mapping.__getitem__)
-        for name in ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node"):
-            if name in node.meta:
-                copied.meta[name] = node.meta[name]
-        return copied
+def splice(
+    gm: fx.GraphModule, node: fx.Node, traced: fx.GraphModule, inputs: list[fx.Node], prefix: str
+) -> None:
+    """Put ``traced`` called with ``inputs`` in the place of ``node``.
 
-    def _constant(self, traced: fx.GraphModule, inner: fx.Node) -> fx.Node:
-        name = f"_decomposed_constant_{len(self._cache)}_{inner.name}"
-        self._gm.register_buffer(name, getattr(traced, str(inner.target)), persistent=False)
-        made = self._gm.graph.get_attr(name)
-        made.meta.update(inner.meta)
-        mark_fresh_constant(made)
-        return made
+    Args:
+        prefix: Of the names of constants that come with it.
 
-    def _replace(self, node: fx.Node, result: Any) -> None:
-        if isinstance(result, fx.Node):
-            node.replace_all_uses_with(result)
-        else:
-            for user in list(node.users):
-                if user.target is not operator.getitem:
-                    raise NotHandled(f"{user} uses all results of {node.target} at once")
-                user.replace_all_uses_with(result[user.args[1]])
-                self._gm.graph.erase_node(user)
-        self._gm.graph.erase_node(node)
+    Raises:
+        NotHandled: ``node`` has several results that something uses all at once.
+    """
+    mapping: dict[fx.Node, Any] = {}
+    supply = iter(inputs)
+    result: Any = None
+    with gm.graph.inserting_before(node):
+        for inner in traced.graph.nodes:
+            if inner.op == "placeholder":
+                mapping[inner] = next(supply)
+            elif inner.op == "output":
+                result = fx.map_arg(inner.args[0], mapping.__getitem__)
+            elif inner.op == "get_attr":
+                mapping[inner] = _constant(gm, traced, inner, prefix)
+            else:
+                mapping[inner] = _copy_into(gm, node, inner, mapping)
+    _replace(gm, node, result)
 
 
-def _fake_mode_of(gm: fx.GraphModule) -> Any:
+def _copy_into(
+    gm: fx.GraphModule, node: fx.Node, inner: fx.Node, mapping: dict[fx.Node, Any]
+) -> fx.Node:
+    copied = gm.graph.node_copy(inner, mapping.__getitem__)
+    for name in ("stack_trace", "nn_module_stack", "source_fn_stack", "from_node"):
+        if name in node.meta:
+            copied.meta[name] = node.meta[name]
+    return copied
+
+
+def _constant(gm: fx.GraphModule, traced: fx.GraphModule, inner: fx.Node, prefix: str) -> fx.Node:
+    name = f"{prefix}_{inner.name}"
+    while hasattr(gm, name):
+        name += "_"
+    gm.register_buffer(name, getattr(traced, str(inner.target)), persistent=False)
+    made = gm.graph.get_attr(name)
+    made.meta.update(inner.meta)
+    mark_fresh_constant(made)
+    return made
+
+
+def _replace(gm: fx.GraphModule, node: fx.Node, result: Any) -> None:
+    if isinstance(result, fx.Node):
+        node.replace_all_uses_with(result)
+    else:
+        for user in list(node.users):
+            if user.target is not operator.getitem:
+                raise NotHandled(f"{user} uses all results of {node.target} at once")
+            user.replace_all_uses_with(result[user.args[1]])
+            gm.graph.erase_node(user)
+    gm.graph.erase_node(node)
+
+
+def fake_mode_of(gm: fx.GraphModule) -> Any:
+    """The mode of the fake tensors in ``gm``.
+
+    Raises:
+        NotHandled: there are none.
+    """
     for op in ("placeholder", "call_function"):
         for node in gm.graph.nodes:
             mode = getattr(node.meta.get("val"), "fake_mode", None)

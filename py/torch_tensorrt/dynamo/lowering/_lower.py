@@ -4,6 +4,7 @@ partitioned."""
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 import torch
 from torch import fx
@@ -16,11 +17,13 @@ from torch_tensorrt.dynamo.lowering._decompositions import (
     get_decompositions,
     kept_ops,
 )
+from torch_tensorrt.dynamo.lowering._flex_attention import expand_flex_attention
 from torch_tensorrt.dynamo.lowering._own_outputs import (
     copy_fresh_constants,
     separate_output_views,
 )
 from torch_tensorrt.dynamo.lowering._unlift import unlift
+from torch_tensorrt.dynamo.lowering._write_in_place import write_in_place
 from torch_tensorrt.dynamo.lowering.passes import POST_LOWERING_PASSES
 
 logger = logging.getLogger("torch_tensorrt")
@@ -34,11 +37,14 @@ def post_lowering(
     Args:
         one_engine: Everything goes into one engine, outputs that are views too.
     """
+    expand_flex_attention(gm, settings)
     if not one_engine:
         separate_output_views(gm)
     gm = POST_LOWERING_PASSES.run(gm, settings)
     if not one_engine:
         copy_fresh_constants(gm)
+    if not one_engine and not settings.require_full_compilation:
+        write_in_place(gm)
     gm.recompile()
     return gm
 
@@ -54,6 +60,15 @@ def lower_exported_program(
         settings.enable_experimental_decompositions, settings.decompose_attention
     )
     return post_lowering(_decomposed(program, table), settings, one_engine=one_engine)
+
+
+def lower_subgraph(
+    gm: fx.GraphModule, settings: CompilationSettings, *, one_engine: bool = False
+) -> fx.GraphModule:
+    """The same for the graph of a branch or a loop's body, in place. It is decomposed already,
+    together with the graph around it, and its inputs are not those of the model."""
+    settings = replace(settings, autocast_calibration_dataloader=None)
+    return post_lowering(gm, settings, one_engine=one_engine)
 
 
 def _decomposed(program: ExportedProgram, table: DecompositionTable) -> fx.GraphModule:

@@ -1,5 +1,10 @@
 """Partitioning: which nodes run in engines, which in PyTorch and why."""
 
+from torch_tensorrt.dynamo.partitioning._hierarchical import (
+    HierarchicalPartition,
+    compile_subgraphs,
+    hierarchical_adjacency_partition,
+)
 from torch_tensorrt.dynamo.partitioning._partition import (
     Partition,
     get_graph_converter_support,
@@ -11,10 +16,13 @@ from torch_tensorrt.dynamo.partitioning._split import EngineSubgraph, Partitione
 __all__ = [
     "DryRunReport",
     "EngineSubgraph",
+    "HierarchicalPartition",
     "Partition",
     "PartitionedGraph",
     "build_report",
+    "compile_subgraphs",
     "get_graph_converter_support",
+    "hierarchical_adjacency_partition",
     "partition",
     "split",
     "write_report",

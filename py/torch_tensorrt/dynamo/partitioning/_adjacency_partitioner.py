@@ -3,26 +3,50 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Mapping, Sequence
 
 from torch import fx
 
 from torch_tensorrt.dynamo.partitioning._support import NodeSupport
 from torch_tensorrt.dynamo.partitioning._units import dependencies
 
+#: What runs a node: the name of a backend, or None for PyTorch.
+Backend = str | None
+_ENGINE = "tensorrt"
+
 
 def adjacency_groups(gm: fx.GraphModule, verdict: NodeSupport) -> list[list[fx.Node]]:
     """Groups of supported nodes, each a contiguous stretch of one topological order.
 
     The order runs everything supported that is ready, then everything else that is ready, and so
-    on; of
-    the two possible starts the one with fewer groups is taken.
+    on; of the two possible starts the one with fewer groups is taken.
     """
-    candidates = [_alternate(gm, verdict, start) for start in (True, False)]
-    return min(candidates, key=len)
+    backends: dict[fx.Node, Backend] = {
+        node: _ENGINE if node in verdict.supported else None
+        for node in gm.graph.nodes
+        if node not in verdict.neutral
+    }
+    return [nodes for _, nodes in backend_groups(gm, backends, (_ENGINE,))]
 
 
-def _alternate(gm: fx.GraphModule, verdict: NodeSupport, engine_first: bool) -> list[list[fx.Node]]:
-    nodes = [node for node in gm.graph.nodes if node not in verdict.neutral]
+def backend_groups(
+    gm: fx.GraphModule, backends: Mapping[fx.Node, Backend], priority: Sequence[str]
+) -> list[tuple[str, list[fx.Node]]]:
+    """The same for several backends: stretches of nodes of one backend, without those of PyTorch.
+
+    Args:
+        backends: Backend of every node that has a place in the order.
+        priority: Backends, in the order in which they take their turns.
+    """
+    turns: list[Backend] = [*priority, None]
+    starts = [turns[i:] + turns[:i] for i in range(len(turns))]
+    return min((_take_turns(gm, backends, turn) for turn in starts), key=len)
+
+
+def _take_turns(
+    gm: fx.GraphModule, backends: Mapping[fx.Node, Backend], turns: Sequence[Backend]
+) -> list[tuple[str, list[fx.Node]]]:
+    nodes = [node for node in gm.graph.nodes if node in backends]
     position = {node: index for index, node in enumerate(nodes)}
     users: dict[fx.Node, list[fx.Node]] = {node: [] for node in nodes}
     waiting: dict[fx.Node, int] = {}
@@ -30,22 +54,23 @@ def _alternate(gm: fx.GraphModule, verdict: NodeSupport, engine_first: bool) -> 
         waiting[node] = len(sources)
         for source in sources:
             users[source].append(node)
-    ready: dict[bool, list[int]] = {True: [], False: []}
+    ready: dict[Backend, list[int]] = {backend: [] for backend in turns}
     for node in nodes:
         if waiting[node] == 0:
-            ready[node in verdict.supported].append(position[node])
-    groups: list[list[fx.Node]] = []
-    in_engine = engine_first
-    while ready[True] or ready[False]:
+            ready[backends[node]].append(position[node])
+    groups: list[tuple[str, list[fx.Node]]] = []
+    turn = 0
+    while any(ready.values()):
+        backend = turns[turn % len(turns)]
         group: list[fx.Node] = []
-        while ready[in_engine]:
-            node = nodes[heapq.heappop(ready[in_engine])]
+        while ready[backend]:
+            node = nodes[heapq.heappop(ready[backend])]
             group.append(node)
             for user in users[node]:
                 waiting[user] -= 1
                 if waiting[user] == 0:
-                    heapq.heappush(ready[user in verdict.supported], position[user])
-        if in_engine and group:
-            groups.append(group)
-        in_engine = not in_engine
+                    heapq.heappush(ready[backends[user]], position[user])
+        if backend is not None and group:
+            groups.append((backend, group))
+        turn += 1
     return groups

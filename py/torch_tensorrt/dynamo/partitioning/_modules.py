@@ -88,7 +88,10 @@ def names_in_module(model: torch.nn.Module) -> set[str]:
 
 
 def _spellings(path: str, name: str) -> set[str]:
-    return {text for text in (path, name, name.rsplit(".", 1)[-1]) if text}
+    # Lists of modules are never called themselves, only what is in them.
+    parts = path.split(".")
+    owners = {".".join(parts[: i + 1]) for i in range(len(parts))}
+    return {text for text in (*owners, name, name.rsplit(".", 1)[-1]) if text}
 
 
 def _class_name(kind: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 from collections import Counter
@@ -39,6 +40,8 @@ class DryRunReport:
     unsupported_counts: dict[str, int]
     recommendations: dict[str, dict[str, int]]
     changed_settings: dict[str, str]
+    control_flow: dict[str, int]
+    hints: list[str]
 
     @property
     def coverage(self) -> float:
@@ -68,6 +71,9 @@ class DryRunReport:
             lines.append(f"  {engine.name}: {engine.op_count} operators")
             lines.append(f"    inputs:  {', '.join(engine.inputs) or '-'}")
             lines.append(f"    outputs: {', '.join(engine.outputs) or '-'}")
+        if self.control_flow:
+            lines += ["", "+ Engines in branches and loops"]
+            lines += [f"  {name}: {ops} operators" for name, ops in self.control_flow.items()]
         if len(self.engines) > 1:
             sizes = [engine.op_count for engine in self.engines]
             mean = sum(sizes) / len(sizes)
@@ -82,9 +88,12 @@ class DryRunReport:
         return [*lines, *(f"  - {entry}" for entry in self.left_in_torch)]
 
     def _advice(self) -> list[str]:
+        lines = ["", "+ Settings to try", *(f"  - {hint}" for hint in self.hints)]
+        if not self.hints:
+            lines = []
         if not self.recommendations:
-            return []
-        lines = ["", "+ min_block_size"]
+            return lines
+        lines += ["", "+ min_block_size"]
         for name, advice in self.recommendations.items():
             lines.append(
                 f"  {name} segmentation: min_block_size={advice['min_block_size']} "
@@ -110,7 +119,31 @@ def build_report(result: Partition, settings: CompilationSettings) -> DryRunRepo
         unsupported_counts=dict(Counter(entry.op for entry in result.left_in_torch).most_common()),
         recommendations=recommend(result.candidate_sizes, settings.min_block_size),
         changed_settings=changed,
+        control_flow=dict(result.inner_engines),
+        hints=hints(result, settings),
     )
+
+
+def hints(result: Partition, settings: CompilationSettings) -> list[str]:
+    """Settings that would change what runs where, in words."""
+    found = []
+    blocks = Counter(
+        left.reason for left in result.left_in_torch if left.reason.startswith("its block has")
+    )
+    small = sum(blocks.values())
+    if small:
+        sizes = [size for size in result.candidate_sizes if 0 < size < settings.min_block_size]
+        found.append(
+            f"min_block_size={min(sizes, default=1)} puts {small} more operator(s) into engines"
+        )
+    dear = sum(1 for left in result.left_in_torch if left.reason.startswith("calling an engine"))
+    if dear:
+        found.append(f"min_block_size=1 puts {dear} operator(s) into engines that cost more calls")
+    if settings.use_fast_partitioner and len(result.graph.engines) > 1:
+        found.append("use_fast_partitioner=False looks longer for fewer, larger engines")
+    if result.total_ops and not result.left_in_torch and not settings.require_full_compilation:
+        found.append("require_full_compilation=True holds, and keeps it so")
+    return found
 
 
 def recommend(sizes: Sequence[int], current: int) -> dict[str, dict[str, int]]:
@@ -130,8 +163,14 @@ def recommend(sizes: Sequence[int], current: int) -> dict[str, dict[str, int]]:
     }
 
 
-def write_report(report: DryRunReport, destination: bool | str) -> None:
+def write_report(
+    report: DryRunReport, destination: bool | str, *, one_of_several: bool = False
+) -> None:
     """Print the report (True), or write it to a path: JSON for ``*.json``, else text.
+
+    Args:
+        one_of_several: A model has several graphs under ``torch.compile``: when the file exists,
+            ``name.json`` becomes ``name_1.json``, then ``name_2.json``.
 
     Raises:
         FileExistsError: the file exists; reports never overwrite.
@@ -142,8 +181,17 @@ def write_report(report: DryRunReport, destination: bool | str) -> None:
     folder = os.path.dirname(destination)
     if folder:
         os.makedirs(folder, exist_ok=True)
-    with open(destination, "x", encoding="utf-8") as file:
-        file.write(report.to_json() if destination.endswith(".json") else f"{report}\n")
+    stem, ending = os.path.splitext(destination)
+    text = report.to_json() if ending == ".json" else f"{report}\n"
+    for number in itertools.count():
+        path = f"{stem}_{number}{ending}" if number else destination
+        try:
+            with open(path, "x", encoding="utf-8") as file:
+                file.write(text)
+            return
+        except FileExistsError:
+            if not one_of_several:
+                raise
 
 
 def _bindings(module: fx.GraphModule) -> tuple[list[str], list[str]]:

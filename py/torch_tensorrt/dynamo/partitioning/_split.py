@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,61 @@ def in_torch(engine: fx.GraphModule) -> fx.GraphModule:
         else:
             mapping[node] = graph.node_copy(node, mapping.__getitem__)
     return fx.GraphModule(engine, graph)
+
+
+def subgraph_of(gm: fx.GraphModule, nodes: list[fx.Node], name: str) -> EngineSubgraph:
+    """The engine that would hold ``nodes``, without a cut around it: to try a build."""
+    unit = Unit(list(nodes), in_engine=True)
+    inside = set(nodes)
+    builder = _SubgraphBuilder(gm, unit, mutated_attributes(gm))
+    _, missing = builder.prepare()
+    results = [n for n in nodes if any(user not in inside for user in n.users)]
+    tensors = [n for n in results if isinstance(n.meta.get("val"), torch.Tensor)]
+    carriers = []
+    for symbol in missing:
+        with _fake_mode(unit):
+            carriers.append(torch.empty([_size_value(gm, symbol), 0]))
+    return EngineSubgraph(name, builder.build(name, tensors, carriers), unit)
+
+
+def whole_subgraph(gm: fx.GraphModule, name: str) -> tuple[EngineSubgraph, list[torch.Tensor]]:
+    """All of ``gm`` as one engine.
+
+    Its inputs are the tensors among the placeholders of ``gm``, used or not, and then carriers of
+    the sizes that none of them has, whose fake values are given too.
+    """
+    neutral = ("placeholder", "get_attr", "output")
+    numbers = (*SYMBOLIC, int, float, bool)
+    unit = Unit(
+        [
+            node
+            for node in gm.graph.nodes
+            if node.op not in neutral and not isinstance(node.meta.get("val"), numbers)
+        ],
+        in_engine=True,
+    )
+    tensors = [
+        node
+        for node in gm.graph.nodes
+        if node.op == "placeholder" and isinstance(node.meta.get("val"), torch.Tensor)
+    ]
+    builder = _SubgraphBuilder(gm, unit, mutated_attributes(gm), tensors)
+    _, missing = builder.prepare()
+    carriers = []
+    for symbol in missing:
+        with _fake_mode(unit):
+            carriers.append(torch.empty([_size_value(gm, symbol), 0]))
+    results: Any = gm.graph.output_node().args[0]
+    return EngineSubgraph(name, builder.build(name, list(results), carriers), unit), carriers
+
+
+def _size_value(gm: fx.GraphModule, symbol: Any) -> torch.SymInt:
+    for node in gm.graph.nodes:
+        value = node.meta.get("val")
+        for size in value.shape if isinstance(value, torch.Tensor) else (value,):
+            if isinstance(size, torch.SymInt) and size.node.expr == symbol:
+                return size
+    raise RuntimeError(f"[partition] no value in the graph gives the size {symbol}")
 
 
 class _Splitter:
@@ -117,7 +172,8 @@ class _Splitter:
         inside = set(unit.nodes)
         results = [n for n in unit.nodes if any(user not in inside for user in n.users)]
         tensors = [n for n in results if isinstance(n.meta.get("val"), torch.Tensor)]
-        name = f"_run_on_acc_{len(self._engines)}"
+        prefix = f"_run_on_acc_{unit.backend}_" if unit.backend else "_run_on_acc_"
+        name = f"{prefix}{len(self._engines)}"
         builder = _SubgraphBuilder(self._gm, unit, self._mutated)
         inputs, missing = builder.prepare()
         for source in inputs:
@@ -168,17 +224,19 @@ class _Splitter:
 class _SubgraphBuilder:
     """Builds the graph of one engine."""
 
-    def __init__(self, gm: fx.GraphModule, unit: Unit, mutated: set[str]) -> None:
+    def __init__(
+        self, gm: fx.GraphModule, unit: Unit, mutated: set[str], inputs: Sequence[fx.Node] = ()
+    ) -> None:
         self._gm = gm
         self._unit = unit
         self._mutated = mutated
         self._inside = set(unit.nodes)
-        self._inputs: list[fx.Node] = []
+        self._inputs: list[fx.Node] = list(inputs)
         self._numbers: list[fx.Node] = []
 
     def prepare(self) -> tuple[list[fx.Node], list[Any]]:
         """Tensor inputs, and the symbols that no axis of them gives."""
-        seen: set[fx.Node] = set()
+        seen: set[fx.Node] = set(self._inputs)
         for node in self._unit.nodes:
             for source in node.all_input_nodes:
                 if source in self._inside or source in seen:

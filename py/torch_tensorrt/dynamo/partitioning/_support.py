@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import fx
 
 from torch_tensorrt._exceptions import UnsupportedNode
+from torch_tensorrt.dynamo._marks import PLACED, REASON
 from torch_tensorrt.dynamo._placement import stays_behind
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import SYMBOLIC
@@ -30,11 +32,17 @@ class NodeSupport:
         refused: Node to reason, for the others.
         neutral: Nodes that compute sizes, hold constants or make outputs of what engines give; they
             belong wherever they are needed.
+        placed: Calls that run in engines already, and their results.
     """
 
     supported: set[fx.Node] = field(default_factory=set)
     refused: dict[fx.Node, str] = field(default_factory=dict)
     neutral: set[fx.Node] = field(default_factory=set)
+    placed: set[fx.Node] = field(default_factory=set)
+
+    def is_apart(self, node: fx.Node) -> bool:
+        """Whether the node is no operator to find a place for."""
+        return node in self.neutral or node in self.placed
 
 
 def converter_support(node: fx.Node, settings: CompilationSettings) -> str | None:
@@ -61,6 +69,9 @@ def classify(
             verdict.neutral.add(node)
             continue
         source = node.args[0] if node.target is operator.getitem else None
+        if PLACED in node.meta or source in verdict.placed:
+            verdict.placed.add(node)
+            continue
         if isinstance(source, fx.Node) and source in verdict.supported:
             verdict.supported.add(node)
             continue
@@ -71,8 +82,29 @@ def classify(
         if reason is None:
             verdict.supported.add(node)
         else:
-            verdict.refused[node] = reason
+            verdict.refused[node] = _with_cause(node, reason)
     return verdict
+
+
+def _with_cause(node: fx.Node, reason: str) -> str:
+    """``reason``, or why there is no converter: a result whose size only its values tell."""
+    from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
+
+    values = node.meta.get("val")
+    tensors = values if isinstance(values, (list, tuple)) else [values]
+    made = {s for t in tensors if isinstance(t, torch.Tensor) for s in free_unbacked_symbols(t)}
+    taken = {
+        s
+        for source in node.all_input_nodes
+        if isinstance(source.meta.get("val"), torch.Tensor)
+        for s in free_unbacked_symbols(source.meta["val"])
+    }
+    if not _is_data_dependent(node) or made <= taken or reason.startswith("listed in"):
+        return reason
+    return (
+        "the size of its result depends on values, so PyTorch computes it; what comes after it can "
+        f"run in engines, for any size ({reason})"
+    )
 
 
 def _is_size(node: fx.Node, verdict: NodeSupport) -> bool:
@@ -86,6 +118,10 @@ def _is_size(node: fx.Node, verdict: NodeSupport) -> bool:
 def _refusal(
     node: fx.Node, settings: CompilationSettings, executed_in_torch: Collection[str]
 ) -> str | None:
+    if REASON in node.meta:
+        return str(node.meta[REASON])
+    if isinstance(node.target, torch._ops.HigherOrderOperator):
+        return "a higher-order operator: its graphs run in engines, no engine holds all of it"
     if node.op != "call_function":
         return f"a {node.op} node is not an operator"
     if executed_in_torch and op_names(node.target) & set(executed_in_torch):
@@ -161,15 +197,21 @@ def shape_text(value: Any) -> str:
 
 
 def source_line(node: fx.Node) -> str:
-    """``file:line in function: code`` of the innermost user line recorded for the node."""
+    """``file:line in function: code`` of the innermost line recorded for the node that is not
+    PyTorch's own; the innermost of all if every line is."""
     trace = node.meta.get("stack_trace") or node.stack_trace
     if not trace:
         return ""
     lines = [line.strip() for line in trace.strip().splitlines()]
-    for index in range(len(lines) - 1, -1, -1):
-        if lines[index].startswith("File "):
-            code = lines[index + 1] if index + 1 < len(lines) else ""
-            where = lines[index].removeprefix("File ").replace('"', "").replace(", line ", ":")
-            function = where.replace(", in ", " in ")
-            return f"{function}: {code}" if code else function
-    return ""
+    frames = [index for index, line in enumerate(lines) if line.startswith("File ")]
+    own = [i for i in frames if not lines[i].startswith(f'File "{_TORCH_FOLDER}')]
+    if not frames:
+        return ""
+    index = (own or frames)[-1]
+    code = lines[index + 1] if index + 1 < len(lines) else ""
+    where = lines[index].removeprefix("File ").replace('"', "").replace(", line ", ":")
+    function = where.replace(", in ", " in ")
+    return f"{function}: {code}" if code else function
+
+
+_TORCH_FOLDER = os.path.dirname(torch.__file__) + os.sep

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import heapq
 import operator
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import fx
 
+from torch_tensorrt.dynamo._marks import PLACED
+from torch_tensorrt.dynamo.lowering._decompose import returns_alias
 from torch_tensorrt.dynamo.partitioning._support import NodeSupport
 
 _VIEWS = frozenset(
@@ -28,10 +30,15 @@ class UnitCycleError(RuntimeError):
 
 @dataclass
 class Unit:
-    """Nodes that run together: inside one engine, or (one node) in PyTorch."""
+    """Nodes that run together: inside one engine, or (one node) in PyTorch.
+
+    Attributes:
+        backend: Part of the submodule's name, where there are several backends.
+    """
 
     nodes: list[fx.Node] = field(default_factory=list)
     in_engine: bool = False
+    backend: str = ""
 
     def op_count(self) -> int:
         """Operators in the unit; ``getitem`` is not one."""
@@ -39,10 +46,12 @@ class Unit:
 
     def computes(self) -> bool:
         """Whether anything but views is in the unit."""
-        return any(
-            counts_as_op(node) and getattr(node.target, "overloadpacket", None) not in _VIEWS
-            for node in self.nodes
-        )
+        return any(is_computing(node) for node in self.nodes)
+
+
+def is_computing(node: fx.Node) -> bool:
+    """Whether the node is an operator that makes new values, not a view."""
+    return counts_as_op(node) and getattr(node.target, "overloadpacket", None) not in _VIEWS
 
 
 def counts_as_op(node: fx.Node) -> bool:
@@ -59,10 +68,28 @@ def can_be_ordered(gm: fx.GraphModule, verdict: NodeSupport, groups: list[list[f
     return True
 
 
+def cut_before(nodes: Sequence[fx.Node], first: fx.Node) -> tuple[list[fx.Node], list[fx.Node]]:
+    """``nodes``, in topological order, as those before ``first`` and the others.
+
+    A ``getitem`` goes with the operator whose result it takes.
+    """
+    at = list(nodes).index(first)
+    before = set(nodes[:at])
+    for node in nodes[at:]:
+        if node.target is operator.getitem and node.args[0] in before:
+            before.add(node)
+    return [n for n in nodes if n in before], [n for n in nodes if n not in before]
+
+
 def order_units(
-    gm: fx.GraphModule, verdict: NodeSupport, groups: list[list[fx.Node]]
+    gm: fx.GraphModule,
+    verdict: NodeSupport,
+    groups: list[list[fx.Node]],
+    backends: Sequence[str] = (),
 ) -> list[Unit]:
     """Units in a runnable order: the groups as engines, every other computing node by itself.
+
+    ``backends`` names those of the groups where there are several.
 
     Operators with side effects (writes, random numbers) keep their order among each other, and a
     write
@@ -72,8 +99,8 @@ def order_units(
     """
     unit_of: dict[fx.Node, Unit] = {}
     units: list[Unit] = []
-    for group in groups:
-        unit = Unit(list(group), in_engine=True)
+    for index, group in enumerate(groups):
+        unit = Unit(list(group), True, backends[index] if backends else "")
         units.append(unit)
         unit_of.update((node, unit) for node in group)
     for node in gm.graph.nodes:
@@ -98,8 +125,12 @@ def _edges(gm: fx.GraphModule, unit_of: dict[fx.Node, Unit]) -> dict[int, dict[i
 
 def dependencies(gm: fx.GraphModule, among: Container[fx.Node]) -> dict[fx.Node, set[fx.Node]]:
     """For every node of ``among`` those of them that must run before it: what it reads, the effect
-    before it, and for a write all earlier readers of what it writes; reads see the write."""
+    before it, and for a write all earlier readers of what it writes; reads see the write.
+
+    Who reads a view reads what is viewed.
+    """
     before: dict[fx.Node, set[fx.Node]] = {}
+    shown: dict[fx.Node, set[fx.Node]] = {}
     readers: dict[fx.Node, list[fx.Node]] = {}
     writer: dict[fx.Node, fx.Node] = {}
     last_effect: fx.Node | None = None
@@ -107,6 +138,9 @@ def dependencies(gm: fx.GraphModule, among: Container[fx.Node]) -> dict[fx.Node,
         if node not in among:
             continue
         sources = reached_sources(node, among)
+        sources |= {base for source in sources for base in shown.get(source, ())}
+        if may_be_view(node):
+            shown[node] = sources
         earlier = {source for source in sources if source in among}
         earlier.update(writer[source] for source in sources if source in writer)
         if has_effect(node):
@@ -119,6 +153,16 @@ def dependencies(gm: fx.GraphModule, among: Container[fx.Node]) -> dict[fx.Node,
             readers.setdefault(source, []).append(node)
         before[node] = earlier
     return before
+
+
+def may_be_view(node: fx.Node) -> bool:
+    """Whether a result of the node may share memory with what it takes."""
+    if node.target is operator.getitem:
+        return True
+    target = node.target
+    if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
+        return False
+    return returns_alias(target)
 
 
 def reached_sources(node: fx.Node, unit_of: Container[fx.Node]) -> set[fx.Node]:
@@ -138,7 +182,7 @@ def reached_sources(node: fx.Node, unit_of: Container[fx.Node]) -> set[fx.Node]:
 def has_effect(node: fx.Node) -> bool:
     """Whether the order of this node against others of its kind can be observed."""
     if not isinstance(node.target, torch._ops.OpOverload):
-        return node.op == "call_module"
+        return node.op == "call_module" and PLACED not in node.meta
     random = torch.Tag.nondeterministic_seeded in node.target.tags
     return bool(node.target._schema.is_mutable) or random or node.is_impure()
 

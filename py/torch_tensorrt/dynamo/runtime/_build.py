@@ -79,7 +79,9 @@ def build_engine(
         engine, report = _build_through(cache, network, config, settings)
     report = _prepare(engine, report, settings, name)
     module = TorchTensorRTModule(
-        engine, name=name, settings=replace(settings, custom_engine_cache=None)
+        engine,
+        name=name,
+        settings=replace(settings, custom_engine_cache=None, autocast_calibration_dataloader=None),
     )
     module.report = report
     return module

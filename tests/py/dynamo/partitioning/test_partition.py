@@ -9,7 +9,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch_tensorrt import Input
 from torch_tensorrt._exceptions import ConversionError, UnsupportedOperatorException
 from torch_tensorrt.dynamo import CompilationSettings, lowering, partitioning, trace
-from torch_tensorrt.dynamo._build import MAX_LEFT_OUT, compile_module, input_ranges
+from torch_tensorrt.dynamo._build import compile_module, input_ranges
+from torch_tensorrt.dynamo._ladder import MAX_LEFT_OUT
 from torch_tensorrt.dynamo.partitioning._report import recommend
 from torch_tensorrt.dynamo.partitioning._support import op_names
 
@@ -224,6 +225,33 @@ def test_a_write_waits_for_readers_that_become_ready_later():
     x, y = torch.randn(3), torch.randn(3)
     (got,) = result.graph.module(x.clone(), y)
     assert torch.equal(got, x * 2 + y.flip(0))
+
+
+def test_a_write_waits_for_readers_of_views():
+    """``select`` is a view that PyTorch makes; who reads it comes before the write too."""
+    graph = fx.Graph()
+    fake = FakeTensorMode()
+    x, y = graph.placeholder("x"), graph.placeholder("y")
+    for node in (x, y):
+        node.meta["val"] = fake.from_tensor(torch.empty(3, 3))
+
+    def call(op, *args):
+        made = graph.call_function(op, args)
+        with fake:
+            made.meta["val"] = op(*fx.map_arg(args, lambda n: n.meta["val"]))
+        return made
+
+    row = call(torch.ops.aten.select.int, x, 0, 1)
+    old = call(torch.ops.aten.mul.Tensor, row, 2.0)
+    new = call(torch.ops.aten.copy_.default, x, y)
+    graph.output((call(torch.ops.aten.add.Tensor, new, old),))
+    gm = fx.GraphModule({}, graph)
+    result = partitioning.partition(gm, settings(), refuse("select"))
+    x, y = torch.randn(3, 3), torch.randn(3, 3)
+    expected = y + x[1] * 2
+    (got,) = result.graph.module(x, y)
+    assert torch.equal(got, expected)
+    assert torch.equal(x, y)
 
 
 class Sizes(nn.Module):

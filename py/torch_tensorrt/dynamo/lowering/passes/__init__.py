@@ -1,6 +1,7 @@
 """Lowering passes, one a file; the lists below are in running order."""
 
 from torch_tensorrt.dynamo.lowering.passes._registry import PassList
+from torch_tensorrt.dynamo.lowering.passes.autocast import autocast
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import constant_fold
 from torch_tensorrt.dynamo.lowering.passes.hoist_symbols import hoist_symbols
 from torch_tensorrt.dynamo.lowering.passes.remove_assert_nodes import remove_assert_nodes
@@ -18,6 +19,7 @@ POST_LOWERING_PASSES = PassList(
         remove_assert_nodes,
         remove_detach,
         hoist_symbols,
+        autocast,
         constant_fold,
         replace_max_pool_with_indices,
         replace_nan_bounds,

@@ -1,0 +1,102 @@
+"""Operators whose result sizes depend on values run in PyTorch, everything around in engines."""
+
+import pytest
+import torch
+import torch_tensorrt
+from torch import nn
+from torch_tensorrt import Input
+from torch_tensorrt._exceptions import UnsupportedOperatorException
+from torch_tensorrt.dynamo import CompilationSettings, lowering, partitioning, trace
+
+
+def model(function):
+    class Model(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = nn.Linear(4, 4)
+
+        def forward(self, x):
+            return function(self.linear, x)
+
+    return Model().eval()
+
+
+def by_rows(linear, x):
+    rows = x[x.sum(1) > 0]
+    flat = (linear(rows) * rows.shape[0]).tanh().view(rows.shape[0], 2, 2)
+    return flat + torch.ones(rows.shape[0], 1, 1)
+
+
+MODELS = {
+    "nonzero": lambda linear, x: linear(torch.nonzero(x * 2 - 1).float() @ torch.ones(2, 4)) + 1,
+    "boolean index": lambda linear, x: (linear((x + 1)[x.sum(1) > 0]) * 3).tanh().sum(0),
+    "sizes of the result": by_rows,
+    "masked_select": lambda linear, x: (torch.masked_select(x * 2, x > 0) * 3 + 1).exp(),
+    "unique": lambda linear, x: (torch.unique((x * 2).round()) * 3 + 1).tanh(),
+    "repeat_interleave": lambda linear, x: linear(
+        torch.repeat_interleave(x * 2, x.sum(1).abs().long(), dim=0)
+    ).relu(),
+}
+#: All rows, some, one, none.
+VALUES = [
+    torch.full((5, 4), 2.0),
+    torch.randn(5, 4),
+    torch.cat([torch.full((1, 4), 2.0), torch.full((6, 4), -1.0)]),
+    torch.full((3, 4), -0.1),
+    torch.ones(1, 4),
+]
+SPEC = Input(min_shape=(1, 4), opt_shape=(5, 4), max_shape=(9, 4))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_everything_around_is_in_engines(name, tmp_path):
+    wanted = model(MODELS[name])
+    module = torch_tensorrt.compile(wanted, arg_inputs=[SPEC], min_block_size=1)
+    engines = [n for n, _ in module.named_children() if n.startswith("_run_on_acc")]
+    left = [
+        n
+        for n in module.graph.nodes
+        if isinstance(n.target, torch._ops.OpOverload) and "sym_" not in str(n.target)
+    ]
+    assert len(engines) == 2
+    assert len(left) == 1
+    path = str(tmp_path / "model.ep")
+    torch_tensorrt.save(module, path)
+    loaded = torch_tensorrt.load(path).module()
+    with torch.no_grad():
+        for x in VALUES:
+            torch.testing.assert_close(module(x), wanted(x))
+            torch.testing.assert_close(loaded(x), wanted(x))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_just_in_time(name):
+    torch._dynamo.reset()
+    wanted = model(MODELS[name])
+    fast = torch.compile(wanted, backend="tensorrt", options={"min_block_size": 1})
+    with torch.no_grad():
+        for x in VALUES:
+            torch.testing.assert_close(fast(x), wanted(x))
+
+
+def test_the_reason_says_that_the_size_depends_on_values():
+    wanted = model(MODELS["boolean index"])
+    settings = CompilationSettings(min_block_size=1)
+    gm = lowering.lower_exported_program(trace(wanted, arg_inputs=[SPEC]), settings)
+    [left] = partitioning.partition(gm, settings).left_in_torch
+    assert left.op == "aten.index.Tensor"
+    assert left.reason.startswith("the size of its result depends on values")
+    assert "test_data_dependent.py" in left.source
+    with pytest.raises(UnsupportedOperatorException, match="size of its result depends on values"):
+        torch_tensorrt.compile(wanted, arg_inputs=[SPEC], require_full_compilation=True)
+
+
+def test_other_refusals_keep_their_reason():
+    def both(linear, x):
+        y = x[x.sum(1) > 0]
+        return torch.sort(y)[0] + 1
+
+    settings = CompilationSettings(min_block_size=1, torch_executed_ops={"sort", "index"})
+    gm = lowering.lower_exported_program(trace(model(both), arg_inputs=[SPEC]), settings)
+    reasons = {left.reason for left in partitioning.partition(gm, settings).left_in_torch}
+    assert reasons == {"listed in torch_executed_ops"}
