@@ -42,6 +42,8 @@ Status Corrupt(std::string_view what) {
                   "; the file is damaged or no engine file: build and save the engine again");
 }
 
+// The section table; the sections lie inside the file, in order, and are of kinds that may be left
+// out. Their contents are not looked at.
 Result<std::vector<Section>> ReadSections(std::span<const std::byte> bytes) {
   if (bytes.size() < kHeaderBytes ||
       std::memcmp(bytes.data(), kPlanMagic, sizeof(kPlanMagic)) != 0) {
@@ -68,8 +70,6 @@ Result<std::vector<Section>> ReadSections(std::span<const std::byte> bytes) {
       return Corrupt("section out of bounds");
     }
     end = section.offset + section.size;
-    const auto content = bytes.subspan(section.offset, section.size);
-    if (ContentHash(content) != section.hash) return Corrupt("section hash");
     const bool known = section.tag == static_cast<uint32_t>(SectionTag::kMeta) ||
                        section.tag == static_cast<uint32_t>(SectionTag::kData);
     if (!known && (section.flags & kRequired) != 0) {
@@ -77,6 +77,14 @@ Result<std::vector<Section>> ReadSections(std::span<const std::byte> bytes) {
     }
   }
   return sections;
+}
+
+// Aligned memory of `size` bytes, kept by `owner`.
+Result<std::byte*> AllocateCopy(size_t size, std::shared_ptr<const void>* owner) {
+  void* memory = AllocateAligned(size);
+  if (memory == nullptr) return ResourceExhausted("[plan file] no memory for ", size, " bytes");
+  owner->reset(memory, [](void* p) { FreeAligned(p); });
+  return static_cast<std::byte*>(memory);
 }
 
 }  // namespace
@@ -118,22 +126,25 @@ void PlanEncoder::WriteTo(std::byte* out) const {
 
 Result<Plan> DecodePlan(std::span<const std::byte> bytes, std::shared_ptr<const void> owner) {
   TRT_ASSIGN_OR_RETURN(const std::vector<Section> sections, ReadSections(bytes));
-  if (reinterpret_cast<uintptr_t>(bytes.data()) % kPlanAlignment != 0) {
-    void* copy = AllocateAligned(bytes.size());
-    if (copy == nullptr) return ResourceExhausted("[plan file] no memory for ", bytes.size());
-    std::memcpy(copy, bytes.data(), bytes.size());
-    owner =
-        std::shared_ptr<const void>(copy, [](const void* p) { FreeAligned(const_cast<void*>(p)); });
-    bytes = {static_cast<const std::byte*>(copy), bytes.size()};
-  }
+  const std::shared_ptr<const void> source = owner;  // of `bytes`, until all is read
+  const bool aligned = reinterpret_cast<uintptr_t>(bytes.data()) % kPlanAlignment == 0;
   std::optional<std::string_view> meta;
   std::span<const std::byte> data;
   for (const Section& section : sections) {
     const auto content = bytes.subspan(section.offset, section.size);
+    const bool is_data = section.tag == static_cast<uint32_t>(SectionTag::kData);
+    uint64_t hash = 0;
+    if (is_data && !aligned) {
+      TRT_ASSIGN_OR_RETURN(std::byte* const copy, AllocateCopy(content.size(), &owner));
+      hash = CopyAndHash(content, copy);
+      data = {copy, content.size()};
+    } else {
+      hash = ContentHash(content);
+      if (is_data) data = content;
+    }
+    if (hash != section.hash) return Corrupt("section hash");
     if (section.tag == static_cast<uint32_t>(SectionTag::kMeta)) {
       meta.emplace(reinterpret_cast<const char*>(content.data()), content.size());
-    } else if (section.tag == static_cast<uint32_t>(SectionTag::kData)) {
-      data = content;
     }
   }
   if (!meta.has_value()) return Corrupt("no section that describes the engine");

@@ -3,36 +3,76 @@
 #include <cstring>
 
 #include "core/types/half.h"
+#include "core/util/parallel.h"
 
 namespace torch_tensorrt::core::optimizer {
+namespace {
+
+// Elements that are worth a thread.
+constexpr size_t kScaleGrain = size_t{1} << 15;
+
+// One element of a float type's storage as a double, and a double as one.
+double ToDouble(DataType dtype, const void* data, size_t i) {
+  switch (dtype) {
+    case DataType::kFloat64:
+      return static_cast<const double*>(data)[i];
+    case DataType::kFloat16:
+      return static_cast<double>(Float16ToFloat(static_cast<const uint16_t*>(data)[i]));
+    case DataType::kBFloat16:
+      return static_cast<double>(BFloat16ToFloat(static_cast<const uint16_t*>(data)[i]));
+    default:  // f32, by the contract of the callers
+      return static_cast<double>(static_cast<const float*>(data)[i]);
+  }
+}
+
+void PutDouble(DataType dtype, double value, void* data, size_t i) {
+  const auto single = static_cast<float>(value);
+  switch (dtype) {
+    case DataType::kFloat64:
+      static_cast<double*>(data)[i] = value;
+      break;
+    case DataType::kFloat16:
+      static_cast<uint16_t*>(data)[i] = FloatToFloat16(single);
+      break;
+    case DataType::kBFloat16:
+      static_cast<uint16_t*>(data)[i] = FloatToBFloat16(single);
+      break;
+    default:  // f32, by the contract of the callers
+      static_cast<float*>(data)[i] = single;
+      break;
+  }
+}
+
+}  // namespace
 
 std::vector<double> ToDoubles(const ir::Weights& weights) {
-  const auto count = static_cast<size_t>(NumElements(weights.dims));
-  std::vector<double> out(count);
-  for (size_t i = 0; i < count; ++i) {
-    if (weights.dtype == DataType::kFloat32) out[i] = static_cast<double>(weights.as<float>()[i]);
-    if (weights.dtype == DataType::kFloat64) out[i] = weights.as<double>()[i];
-    if (weights.dtype == DataType::kFloat16) {
-      out[i] = static_cast<double>(Float16ToFloat(weights.as<uint16_t>()[i]));
-    }
-    if (weights.dtype == DataType::kBFloat16) {
-      out[i] = static_cast<double>(BFloat16ToFloat(weights.as<uint16_t>()[i]));
-    }
-  }
+  std::vector<double> out(static_cast<size_t>(NumElements(weights.dims)));
+  for (size_t i = 0; i < out.size(); ++i) out[i] = ToDouble(weights.dtype, weights.data.get(), i);
   return out;
 }
 
 ir::Weights FromDoubles(const std::vector<double>& values, DataType dtype, const Dims& dims) {
   ir::NewWeights fresh = ir::AllocateWeights(dtype, dims);
-  for (size_t i = 0; i < values.size(); ++i) {
-    const auto single = static_cast<float>(values[i]);
-    if (dtype == DataType::kFloat32) static_cast<float*>(fresh.data)[i] = single;
-    if (dtype == DataType::kFloat64) static_cast<double*>(fresh.data)[i] = values[i];
-    if (dtype == DataType::kFloat16) static_cast<uint16_t*>(fresh.data)[i] = FloatToFloat16(single);
-    if (dtype == DataType::kBFloat16) {
-      static_cast<uint16_t*>(fresh.data)[i] = FloatToBFloat16(single);
+  for (size_t i = 0; i < values.size(); ++i) PutDouble(dtype, values[i], fresh.data, i);
+  return fresh.weights;
+}
+
+ir::Weights ScaleRuns(const ir::Weights& weights, size_t run, const std::vector<double>& scale,
+                      const std::function<size_t(size_t)>& channel_of) {
+  ir::NewWeights fresh = ir::AllocateWeights(weights.dtype, weights.dims);
+  const auto count = static_cast<size_t>(NumElements(weights.dims));
+  if (count == 0) return fresh.weights;
+  const auto grain = static_cast<int64_t>(kScaleGrain / run);
+  const auto body = [&](int64_t begin, int64_t end, int /*thread*/) {
+    for (auto r = static_cast<size_t>(begin); r < static_cast<size_t>(end); ++r) {
+      const double factor = scale[channel_of(r)];
+      for (size_t i = r * run; i < (r + 1) * run; ++i) {
+        const double value = ToDouble(weights.dtype, weights.data.get(), i) * factor;
+        PutDouble(weights.dtype, value, fresh.data, i);
+      }
     }
-  }
+  };
+  ParallelFor(static_cast<int64_t>(count / run), grain, body);
   return fresh.weights;
 }
 

@@ -226,6 +226,26 @@ at::Tensor TorchEngine::ToTensor() const {
   return out;
 }
 
+std::vector<at::Tensor> TorchEngine::EmptyOutputs(const execution::ExecutionContext& context,
+                                                  at::Device device) const {
+  std::vector<at::Tensor> outputs;
+  outputs.reserve(plan().outputs.size());
+  size_t pooled = 0;
+  for (size_t i = 0; i < plan().outputs.size(); ++i) {
+    const auto& tensor = plan().tensors[static_cast<size_t>(plan().outputs[i].tensor)];
+    const Dims& dims = context.OutputDims(i);
+    const at::ScalarType dtype = ToTorch(tensor.dtype);
+    if (!device.is_cpu()) {
+      outputs.push_back(at::empty(dims, at::TensorOptions(dtype).device(device)));
+      continue;
+    }
+    outputs.push_back(output_pool_->Empty(dims, dtype));
+    if (outputs.back().nbytes() >= OutputPool::kPooledBytes) pooled += outputs.back().nbytes();
+  }
+  if (device.is_cpu()) output_pool_->ExpectCall(pooled);
+  return outputs;
+}
+
 std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inputs) {
   const int ordinal = OrdinalOf(inputs);
   const bool on_gpu = ordinal != kCpuOrdinal;
@@ -250,15 +270,10 @@ std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inpu
   Lease lease(this, ordinal);
   Status status = lease.context().SetInputShapes(input_views);
   if (!status.ok()) ThrowStatus(status);
-  std::vector<at::Tensor> outputs;
+  std::vector<at::Tensor> outputs = EmptyOutputs(lease.context(), device);
   std::vector<TensorView> output_views;
-  outputs.reserve(plan().outputs.size());
-  for (size_t i = 0; i < plan().outputs.size(); ++i) {
-    const auto& tensor = plan().tensors[static_cast<size_t>(plan().outputs[i].tensor)];
-    outputs.push_back(at::empty(lease.context().OutputDims(i),
-                                at::TensorOptions(ToTorch(tensor.dtype)).device(device)));
-    output_views.push_back(ViewOf(outputs.back()));
-  }
+  output_views.reserve(outputs.size());
+  for (const at::Tensor& output : outputs) output_views.push_back(ViewOf(output));
   execution::RunOptions options;
   if (on_gpu) options = {CurrentCudaStream(ordinal), cuda_graphs_ && CudaGraphsMode()};
   status = lease.context().Run(input_views, output_views, lease.profile(), options);

@@ -1,6 +1,7 @@
 // The torch custom class `tensorrt.Engine`: an engine as PyTorch sees it. Immutable; `Execute` may
 // be called from any number of threads at once: each call takes an execution context from a pool
-// and gives it back. On the CPU the pool shrinks to what recent calls used at once. An engine for
+// and gives it back. On the CPU the pool shrinks to what recent calls used at once, and the memory
+// of large outputs is used again once the caller has let go of them. An engine for
 // GPUs runs on whichever GPU its inputs are on, and keeps its constants there from the first call
 // on.
 #pragma once
@@ -18,6 +19,7 @@
 #include "core/engine/engine.h"
 #include "core/execution/execution_context.h"
 #include "core/runtime/lease_count.h"
+#include "core/runtime/output_pool.h"
 
 namespace torch_tensorrt::core::runtime {
 
@@ -78,8 +80,12 @@ class TorchEngine : public torch::CustomClassHolder {
   OnDevice& DeviceLocked(int ordinal);
   // Takes out of the pool what recent calls had no use for. REQUIRES: mutex_ is held.
   std::vector<ContextPtr> SurplusLocked(OnDevice* device);
+  // Uninitialised outputs of these shapes.
+  std::vector<at::Tensor> EmptyOutputs(const execution::ExecutionContext& context,
+                                       at::Device device) const;
 
   std::shared_ptr<const engine::Engine> engine_;  // of the plan, without a GPU
+  const std::shared_ptr<OutputPool> output_pool_ = std::make_shared<OutputPool>();
   std::atomic<bool> cuda_graphs_ = true;
   mutable std::mutex mutex_;         // guards everything below
   std::map<int, OnDevice> devices_;  // by ordinal

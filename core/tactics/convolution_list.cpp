@@ -41,6 +41,25 @@ Result<StepSpec> DescribeDirect(const TacticQuery& query) {
                          LayoutNeed::kAny);
 }
 
+Result<StepSpec> DescribeDepthwiseTransposed(const TacticQuery& query) {
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query, kMaxSpatial));
+  TRT_RETURN_IF_ERROR(CheckDepthwise(shape));
+  const int64_t stride = query.layer.attrs.Ints("stride").back();
+  const int64_t dilation = query.layer.attrs.Ints("dilation").back();
+  if (stride > kernels::kMaxTransposedPhases) return Unsupported("a stride of ", stride, " pixels");
+  auto pack = [w = *shape.weights, shape, stride, dilation]() -> Result<ir::Weights> {
+    ir::NewWeights out = ir::AllocateWeights(
+        DataType::kUInt8, {kernels::PackedDepthwiseBytes(shape.kernel, shape.out_channels)});
+    kernels::PackDepthwise(w.data.get(), w.dtype, shape.kernel, shape.out_channels, out.data,
+                           kernels::DepthwiseOrder(shape.kernel, stride, dilation));
+    return std::move(out.weights);
+  };
+  const std::string key =
+      StrCat("depthwise.transposed.", stride, "x", dilation, ".", WeightsName(query));
+  return ConvolutionStep(query, shape, "cpu.depthwise_convolution_transposed",
+                         {-1, LayoutNeed::kContiguous, pack, key}, LayoutNeed::kAny);
+}
+
 Result<StepSpec> DescribeTransposed(const TacticQuery& query) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query, kMaxSpatial));
   const Dims stride = query.layer.attrs.Ints("stride");
@@ -66,8 +85,10 @@ Result<StepSpec> DescribeTransposed(const TacticQuery& query) {
 }  // namespace
 
 std::span<const Tactic> TransposedConvolutionTactics() {
-  static constexpr Tactic kList[] = {{"cpu.convolution_transposed", DescribeTransposed},
-                                     {"ref", DescribeReference}};
+  static constexpr Tactic kList[] = {
+      {"cpu.depthwise_convolution_transposed", DescribeDepthwiseTransposed},
+      {"cpu.convolution_transposed", DescribeTransposed},
+      {"ref", DescribeReference}};
   return kList;
 }
 

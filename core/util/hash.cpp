@@ -43,19 +43,34 @@ uint64_t HashChunk(const std::byte* p, size_t size) {
   return Finish(h);
 }
 
-}  // namespace
-
-uint64_t ContentHash(std::span<const std::byte> bytes) {
-  if (bytes.size() <= kChunk) return HashChunk(bytes.data(), bytes.size());
-  const size_t count = (bytes.size() + kChunk - 1) / kChunk;
+// `chunk(first, size)` hashes that part of `size` bytes in all.
+template <typename Chunk>
+uint64_t HashChunks(size_t size, const Chunk& chunk) {
+  if (size <= kChunk) return chunk(size_t{0}, size);
+  const size_t count = (size + kChunk - 1) / kChunk;
   std::vector<uint64_t> hashes(count);
   ParallelFor(static_cast<int64_t>(count), 4, [&](int64_t begin, int64_t end, int /*thread*/) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
       const size_t first = i * kChunk;
-      hashes[i] = HashChunk(bytes.data() + first, std::min(kChunk, bytes.size() - first));
+      hashes[i] = chunk(first, std::min(kChunk, size - first));
     }
   });
   return HashChunk(reinterpret_cast<const std::byte*>(hashes.data()), count * sizeof(uint64_t));
+}
+
+}  // namespace
+
+uint64_t ContentHash(std::span<const std::byte> bytes) {
+  return HashChunks(bytes.size(), [&](size_t first, size_t size) {
+    return HashChunk(bytes.data() + first, size);
+  });
+}
+
+uint64_t CopyAndHash(std::span<const std::byte> bytes, std::byte* to) {
+  return HashChunks(bytes.size(), [&](size_t first, size_t size) {
+    if (size > 0) std::memcpy(to + first, bytes.data() + first, size);
+    return HashChunk(to + first, size);  // out of cache
+  });
 }
 
 }  // namespace torch_tensorrt::core

@@ -53,16 +53,21 @@ const Layer* ConvolutionBefore(const Rewriter& rw, const Network& network, const
   return conv;
 }
 
-// The output channel that element `i` of a convolution's weights belongs to.
-size_t ChannelOf(const Layer& conv, const Dims& dims, size_t i) {
-  const auto size = [&](size_t d) { return static_cast<size_t>(dims[d]); };
+// The convolution's weights with each output channel scaled.
+ir::Weights ScaleChannels(const Layer& conv, const ir::Weights& weights,
+                          const std::vector<double>& scale) {
+  const auto size = [&](size_t d) { return static_cast<size_t>(weights.dims[d]); };
   size_t spatial = 1;
-  for (size_t d = 2; d < dims.size(); ++d) spatial *= size(d);
-  if (conv.kind == LayerKind::kConvolution) return i / (spatial * size(1));
+  for (size_t d = 2; d < weights.dims.size(); ++d) spatial *= size(d);
+  if (conv.kind == LayerKind::kConvolution) {
+    return ScaleRuns(weights, spatial * size(1), scale, [](size_t run) { return run; });
+  }
   // [I, O/g, spatial...]
   const auto groups = static_cast<size_t>(conv.attrs.Int("groups", 1));
-  const size_t group = i / (spatial * size(1)) / (size(0) / groups);
-  return group * size(1) + i / spatial % size(1);
+  return ScaleRuns(weights, spatial, scale, [&](size_t run) {
+    const size_t group = run / size(1) / (size(0) / groups);
+    return group * size(1) + run % size(1);
+  });
 }
 
 Result<TensorId> IntoConvolution(Rewriter& rw, const Layer& norm) {
@@ -72,19 +77,14 @@ Result<TensorId> IntoConvolution(Rewriter& rw, const Layer& norm) {
   const auto fold = conv == nullptr ? std::nullopt : FoldParameters(network, norm);
   if (!fold) return kNone;
   const ir::Weights& old = *network.constant(conv->inputs[1]);
-  std::vector<double> weights = ToDoubles(old);
-  for (size_t i = 0; i < weights.size(); ++i) {
-    weights[i] *= fold->scale[ChannelOf(*conv, old.dims, i)];
-  }
   std::vector<double> bias = fold->shift;
   if (conv->attrs.Bool("has_bias")) {
     const std::vector<double> before = ToDoubles(*network.constant(conv->inputs[2]));
     for (size_t c = 0; c < bias.size(); ++c) bias[c] += before[c] * fold->scale[c];
   }
   const DataType dtype = old.dtype;
-  const Dims weight_dims = old.dims;
   const TensorId w =
-      network.AddConstant(FromDoubles(weights, dtype, weight_dims), conv->name + ".weight");
+      network.AddConstant(ScaleChannels(*conv, old, fold->scale), conv->name + ".weight");
   const TensorId b = network.AddConstant(
       FromDoubles(bias, dtype, {static_cast<int64_t>(bias.size())}), conv->name + ".bias");
   Attributes attrs = conv->attrs;

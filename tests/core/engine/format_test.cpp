@@ -101,6 +101,11 @@ TEST(PlanFormat, UnalignedBytesAreCopied) {
   auto plan = DecodePlan({at, bytes.span().size()}, nullptr);
   ASSERT_TRUE(plan.ok()) << plan.status().ToString();
   EXPECT_EQ(reinterpret_cast<uintptr_t>(plan->constants[0].data.get()) % 64, 0U);
+  shifted.assign(shifted.size(), std::byte{0});
+  EXPECT_EQ(static_cast<const float*>(plan->constants[0].data.get())[3], 4.0F);
+  std::memcpy(at, bytes.span().data(), bytes.span().size());
+  at[bytes.span().size() - 60] ^= std::byte{1};  // of the constants
+  EXPECT_EQ(DecodePlan({at, bytes.span().size()}, nullptr).status().code(), StatusCode::kDataLoss);
 }
 
 // Right hashes, but nothing that says what the engine is: the tag of the meta section becomes one

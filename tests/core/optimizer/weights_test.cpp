@@ -60,5 +60,27 @@ TEST(Weights, TransposeSharesWhatDoesNotMove) {
   EXPECT_EQ(TransposeWeights(none, {2, 1, 0}).dims, (Dims{2, 3, 0}));
 }
 
+// Many runs, so that several threads take a part.
+TEST(Weights, ScalesRunsByTheirChannel) {
+  const std::vector<double> scale = {0.5, -2, 1.0 / 3, 0, 1e-9};
+  for (const DataType dtype :
+       {DataType::kFloat16, DataType::kBFloat16, DataType::kFloat32, DataType::kFloat64}) {
+    for (const int64_t run : {1, 7, 33}) {
+      const ir::Weights from = Counting(dtype, {1543, 5, run});
+      const auto channel = [](size_t r) { return (r * 3) % 5; };
+      const ir::Weights to = ScaleRuns(from, static_cast<size_t>(run), scale, channel);
+      std::vector<double> expected = ToDoubles(from);
+      for (size_t i = 0; i < expected.size(); ++i) {
+        expected[i] *= scale[channel(i / static_cast<size_t>(run))];
+      }
+      EXPECT_EQ(to.dims, from.dims);
+      // Rounded once, by the same rule.
+      EXPECT_EQ(ToDoubles(to), ToDoubles(FromDoubles(expected, dtype, from.dims)));
+    }
+  }
+  EXPECT_EQ(ScaleRuns(Counting(DataType::kFloat32, {0, 3}), 3, scale, nullptr).dims, (Dims{0, 3}));
+  EXPECT_EQ(ScaleRuns(Counting(DataType::kFloat32, {3, 0}), 0, scale, nullptr).dims, (Dims{3, 0}));
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::optimizer

@@ -78,6 +78,27 @@ TEST(Hash, EveryByteMatters) {
   EXPECT_NE(ContentHash(std::vector<std::byte>(1)), ContentHash(std::vector<std::byte>(2)));
 }
 
+// Files hold these values: another one would make every file look damaged.
+TEST(Hash, StaysWhatFilesHold) {
+  std::vector<std::byte> bytes((size_t{3} << 20) + 13);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7 + i / 251);
+  EXPECT_EQ(ContentHash({}), 0xb8b5fbf2291158fbU);
+  EXPECT_EQ(ContentHash({bytes.data(), 100}), 0xa55f3f0e2eb3bca9U);
+  EXPECT_EQ(ContentHash(bytes), 0x28a9748ee8d3e50U);
+}
+
+TEST(Hash, CopiesOnTheWay) {
+  for (const size_t size :
+       {size_t{0}, size_t{1}, size_t{31}, size_t{1} << 20, (size_t{9} << 20) + 7}) {
+    std::vector<std::byte> bytes(size + 1);
+    for (size_t i = 0; i < size; ++i) bytes[i] = static_cast<std::byte>(i * 5 + i / 253);
+    std::vector<std::byte> copy(size + 1, std::byte{77});
+    EXPECT_EQ(CopyAndHash({bytes.data(), size}, copy.data()), ContentHash({bytes.data(), size}));
+    bytes[size] = std::byte{77};  // what lies behind is left alone
+    EXPECT_EQ(copy, bytes) << size;
+  }
+}
+
 TEST(Coding, FieldsRoundTripAndUnknownTagsAreSkippable) {
   RecordWriter inner;
   inner.Bytes(1, "abc");

@@ -113,24 +113,16 @@ Result<std::unique_ptr<const Kernel>> TransposedKernel::Create(const Attributes&
 }
 
 Result<Cells> TransposedKernel::SizeCells(const TensorView& x, const TensorView& out) const {
-  const ConvolutionParams& p = params_;
-  TRT_ASSIGN_OR_RETURN(const ConvolutionSize size, SizesOf(kTag, p, x, out));
+  TRT_ASSIGN_OR_RETURN(const ConvolutionSize size,
+                       SizeTransposed(kTag, params_, output_padding_, x, out));
   Cells cells;
   cells.batch = size.batch;
   cells.in = {size.in_d, size.in_h, size.in_w};
   cells.out = {size.out_d, size.out_h, size.out_w};
-  const Spatial3 extent{p.dilation_d * (p.kernel_d - 1), p.dilation_h * (p.kernel_h - 1),
-                        p.dilation_w * (p.kernel_w - 1)};
-  const Spatial3 pads{p.pad_front + p.pad_back, p.pad_top + p.pad_bottom, p.pad_left + p.pad_right};
-  const Spatial3 more = ToSpatial3(output_padding_, 0);
   for (size_t d = 0; d < 3; ++d) {
-    const int64_t want = (cells.in[d] - 1) * stride_[d] - pads[d] + extent[d] + more[d] + 1;
-    if (cells.out[d] != want) {
-      return InvalidArgument("[", kTag, "] output ", DimsText(out), " of x ", DimsText(x),
-                             " has a size that should be ", want);
-    }
     cells.first[d] = padding_[d] / stride_[d];
-    cells.count[d] = want <= 0 ? 0 : (padding_[d] + want - 1) / stride_[d] - cells.first[d] + 1;
+    const int64_t end = padding_[d] + cells.out[d] - 1;  // the last output, without padding
+    cells.count[d] = cells.out[d] <= 0 ? 0 : end / stride_[d] - cells.first[d] + 1;
   }
   return cells;
 }

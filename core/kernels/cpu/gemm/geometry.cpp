@@ -120,4 +120,31 @@ Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionP
   return s;
 }
 
+Result<ConvolutionSize> SizeTransposed(std::string_view tag, const ConvolutionParams& params,
+                                       const Dims& output_padding, const TensorView& x,
+                                       const TensorView& output) {
+  TRT_ASSIGN_OR_RETURN(const ConvolutionSize s, SizesOf(tag, params, x, output));
+  if (output_padding.size() != params.kernel.size()) {
+    return InvalidArgument("[", tag, "] ", output_padding.size(), " output paddings for ",
+                           params.kernel.size(), " spatial dims");
+  }
+  const auto size = [&](int64_t in, int64_t pads, int64_t kernel, int64_t stride, int64_t dilation,
+                        size_t from_last) {
+    const int64_t more =
+        Spatial(output_padding, output_padding.size(), output_padding.size(), from_last, 0);
+    return (in - 1) * stride - pads + dilation * (kernel - 1) + more + 1;
+  };
+  const int64_t out_d = size(s.in_d, params.pad_front + params.pad_back, params.kernel_d,
+                             params.stride_d, params.dilation_d, 2);
+  const int64_t out_h = size(s.in_h, params.pad_top + params.pad_bottom, params.kernel_h,
+                             params.stride_h, params.dilation_h, 1);
+  const int64_t out_w = size(s.in_w, params.pad_left + params.pad_right, params.kernel_w,
+                             params.stride_w, params.dilation_w, 0);
+  if (out_d != s.out_d || out_h != s.out_h || out_w != s.out_w) {
+    return InvalidArgument("[", tag, "] output ", DimsText(output), " of x ", DimsText(x),
+                           " should be ", out_d, " by ", out_h, " by ", out_w);
+  }
+  return s;
+}
+
 }  // namespace torch_tensorrt::core::kernels

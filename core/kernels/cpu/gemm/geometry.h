@@ -53,5 +53,10 @@ Result<ConvolutionSize> SizesOf(std::string_view tag, const ConvolutionParams& p
 // As SizesOf, of a convolution that is not transposed: checks all dims.
 Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionParams& params,
                                         const TensorView& x, const TensorView& output);
+// As SizesOf, of a transposed convolution with this output padding per spatial dim: checks all
+// dims.
+Result<ConvolutionSize> SizeTransposed(std::string_view tag, const ConvolutionParams& params,
+                                       const Dims& output_padding, const TensorView& x,
+                                       const TensorView& output);
 
 }  // namespace torch_tensorrt::core::kernels

@@ -13,6 +13,8 @@ constexpr KernelEntry kEntries[] = {
      &UnpackedTransposedFilter},
     {"cpu.depthwise_convolution", CreateDepthwiseConvolution, layers::LayerKind::kConvolution,
      &UnpackedFilter},
+    {"cpu.depthwise_convolution_transposed", CreateDepthwiseConvolutionTransposed,
+     layers::LayerKind::kDeconvolution, &UnpackedTransposedFilter},
 };
 
 }  // namespace

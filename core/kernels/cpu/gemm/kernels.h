@@ -12,5 +12,7 @@ Result<std::unique_ptr<const Kernel>> CreateBatchedGemm(const Attributes& attrib
 Result<std::unique_ptr<const Kernel>> CreateConvolution(const Attributes& attributes);
 Result<std::unique_ptr<const Kernel>> CreateConvolutionTransposed(const Attributes& attributes);
 Result<std::unique_ptr<const Kernel>> CreateDepthwiseConvolution(const Attributes& attributes);
+Result<std::unique_ptr<const Kernel>> CreateDepthwiseConvolutionTransposed(
+    const Attributes& attributes);
 
 }  // namespace torch_tensorrt::core::kernels

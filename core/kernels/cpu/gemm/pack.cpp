@@ -189,7 +189,7 @@ int64_t PackedDepthwiseBytes(const Dims& kernel, int64_t channels) {
 }
 
 void PackDepthwise(const void* weights, DataType dtype, const Dims& kernel, int64_t channels,
-                   void* dst) {
+                   void* dst, std::span<const int64_t> order) {
   int64_t taps = 1;
   for (int64_t k : kernel) taps *= k;
   const int64_t width = PanelCount(channels) * kPanelColumns;
@@ -197,7 +197,7 @@ void PackDepthwise(const void* weights, DataType dtype, const Dims& kernel, int6
   std::memset(dst, 0, static_cast<size_t>(PackedDepthwiseBytes(kernel, channels)));
   for (int64_t c = 0; c < channels; ++c) {
     for (int64_t t = 0; t < taps; ++t) {
-      const int64_t at = c * taps + t;
+      const int64_t at = c * taps + (order.empty() ? t : order[static_cast<size_t>(t)]);
       float value = 0;
       if (dtype == DataType::kFloat32) {
         value = static_cast<const float*>(weights)[at];

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "core/types/data_type.h"
 #include "core/types/sym_int.h"
@@ -59,9 +60,9 @@ void PackConvolution(const void* weights, DataType dtype, const ConvolutionTaps&
                      int64_t out_channels, int64_t groups, void* dst);
 
 // Depthwise weights [O, spatial..., 1] become f32 [taps][ceil(O / 16) * 16], zero-padded, whatever
-// their type.
+// their type. `order` says which tap of the filter comes where; none: as they are.
 int64_t PackedDepthwiseBytes(const Dims& kernel, int64_t channels);
 void PackDepthwise(const void* weights, DataType dtype, const Dims& kernel, int64_t channels,
-                   void* dst);
+                   void* dst, std::span<const int64_t> order = {});
 
 }  // namespace torch_tensorrt::core::kernels

@@ -1,6 +1,7 @@
 #include "core/kernels/cpu/gemm/transposed.h"
 
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "core/types/data_type.h"
@@ -105,6 +106,33 @@ std::vector<TransposedProduct> TransposedProducts(const Dims& kernel, const Dims
     products.push_back(Combine(depth[i], height[j], width[l], k));
   });
   return products;
+}
+
+std::vector<DepthwisePhase> DepthwisePhases(int64_t kernel, int64_t stride, int64_t dilation) {
+  std::vector<DepthwisePhase> phases(static_cast<size_t>(stride));
+  for (int64_t phase = 0; phase < stride; ++phase) {
+    DepthwisePhase& one = phases[static_cast<size_t>(phase)];
+    one.phase = phase;
+    one.step = dilation / std::gcd(dilation, stride);
+    for (int64_t k = kernel - 1; k >= 0; --k) {
+      if (k * dilation % stride != phase) continue;
+      if (one.taps.empty()) one.farthest = (k * dilation - phase) / stride;
+      one.taps.push_back(k);
+    }
+  }
+  return phases;
+}
+
+std::vector<int64_t> DepthwiseOrder(const Dims& kernel, int64_t stride, int64_t dilation) {
+  const int64_t width = kernel.back();
+  const int64_t rows = NumElements(kernel) / width;
+  std::vector<int64_t> order;
+  for (const DepthwisePhase& phase : DepthwisePhases(width, stride, dilation)) {
+    for (int64_t row = 0; row < rows; ++row) {
+      for (const int64_t tap : phase.taps) order.push_back(row * width + tap);
+    }
+  }
+  return order;
 }
 
 int64_t PackedTransposedBytes(DataType dtype, const std::vector<TransposedProduct>& products,

@@ -35,6 +35,20 @@ struct TransposedProduct {
 std::vector<TransposedProduct> TransposedProducts(const Dims& kernel, const Dims& stride,
                                                   const Dims& dilation);
 
+// One phase of the last dim, for depthwise filters: its outputs are those of a convolution in steps
+// of 1 with some taps of each filter row.
+struct DepthwisePhase {
+  int64_t phase = 0;
+  std::vector<int64_t> taps;  // of a filter row, those that read further back first
+  int64_t farthest = 0;       // the first tap reads this many inputs before the cell
+  int64_t step = 1;           // inputs from what a tap reads to what the next one reads
+};
+// One for each phase, in order; some may have no taps.
+std::vector<DepthwisePhase> DepthwisePhases(int64_t kernel, int64_t stride, int64_t dilation);
+// The order in which a transposed depthwise filter is packed: phase after phase, of each all filter
+// rows (of all slices) with the phase's taps. REQUIRES: `kernel` of 1 to 3 dims; values >= 1.
+std::vector<int64_t> DepthwiseOrder(const Dims& kernel, int64_t stride, int64_t dilation);
+
 // Of a transposed convolution's weights.
 struct TransposedShape {
   int64_t in_channels = 0;  // of all groups

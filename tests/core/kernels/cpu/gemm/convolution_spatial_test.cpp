@@ -62,7 +62,9 @@ Attributes AttributesOf(const Case& c) {
 TestTensor PackWeights(const Case& c, const TestTensor& w, bool depthwise) {
   if (depthwise) {
     TestTensor packed(DataType::kUInt8, {PackedDepthwiseBytes(c.kernel, c.out)});
-    PackDepthwise(w.view.data, c.dtype, c.kernel, c.out, packed.view.data);
+    const auto order = c.transposed ? DepthwiseOrder(c.kernel, c.stride.back(), c.dilation.back())
+                                    : std::vector<int64_t>{};
+    PackDepthwise(w.view.data, c.dtype, c.kernel, c.out, packed.view.data, order);
     return packed;
   }
   if (!c.transposed) {
@@ -113,9 +115,8 @@ void Check(const Case& c, bool depthwise = false, std::optional<float> special =
     inputs.push_back(residual.view);
     attributes.Set("epilogue", ReluAddProgram(static_cast<int>(x_dims.size()), c.dtype));
   }
-  const char* id = depthwise      ? "cpu.depthwise_convolution"
-                   : c.transposed ? "cpu.convolution_transposed"
-                                  : "cpu.convolution";
+  const std::string id = StrCat(depthwise ? "cpu.depthwise_convolution" : "cpu.convolution",
+                                c.transposed ? "_transposed" : "");
   const Status status = RunKernel(id, attributes, inputs, {y.view});
   ASSERT_TRUE(status.ok()) << status.ToString() << " " << Describe(c);
   ASSERT_TRUE(packed.GuardIntact() && y.GuardIntact()) << Describe(c);
@@ -168,6 +169,8 @@ TEST(ConvolutionSpatialTest, Geometry) {
         Check(c);
         c.groups = 2;
         Check(c);
+        c.groups = c.out = c.in;
+        Check(c, true);
       });
       if (HasFatalFailure()) return;
     }
@@ -229,8 +232,14 @@ TEST(ConvolutionSpatialTest, GroupsAndDepthwise) {
         Check(c);
       }
     }
-    c.transposed = false;
-    Check(c, true);
+    for (int64_t channels : {1, 7, 16, 33, 130}) {
+      c.in = c.out = c.groups = channels;
+      for (bool transposed : {false, true}) {
+        c.transposed = transposed;
+        c.epilogue = channels == 33;
+        Check(c, true);
+      }
+    }
     if (HasFatalFailure()) return;
   }
 }
@@ -278,6 +287,10 @@ TEST(ConvolutionSpatialTest, SpecialValuesReachOnlyTheirPixels) {
         Check(c, false, special);
         c.transposed = false;
         Check(c, false, special);
+        c.in = c.groups = c.out;
+        Check(c, true, special);
+        c.transposed = true;
+        Check(c, true, special);
         if (HasFatalFailure()) return;
       }
     }
