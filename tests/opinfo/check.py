@@ -1,0 +1,180 @@
+"""One case through the product: export, compile as one engine, run, compare."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+import torch_tensorrt
+from torch.export import ExportedProgram
+from torch_tensorrt._exceptions import UnsupportedOperatorException
+
+from tests.opinfo.cases import Case, widened
+from tests.opinfo.judge import differences
+
+#: What can become of a case. The first three are good.
+ENGINE, VIEWS, NO_EAGER = "engine", "views", "no eager"
+UNTRACED, REFUSED, MISMATCH, ERROR = "untraced", "refused", "mismatch", "error"
+CRASH, HANG = "crash", "hang"
+RAISES = "raises"
+GOOD = frozenset({ENGINE, VIEWS, RAISES})
+
+
+#: Operators whose results have dtypes and shapes but no defined values.
+UNDEFINED = frozenset(
+    {
+        "empty",
+        "empty_like",
+        "empty_permuted",
+        "empty_strided",
+        "new_empty",
+        "new_empty_strided",
+        "resize_",
+        "resize_as_",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one case.
+
+    Attributes:
+        status: One of the constants above. ``views``: nothing is computed, PyTorch makes the views.
+        reason: Why not, short enough to group by.
+        detail: The whole message.
+        core: Whether the program ends in Core ATen operators alone; None when not asked.
+    """
+
+    status: str
+    reason: str = ""
+    detail: str = ""
+    core: bool | None = None
+
+
+def check(case: Case, core: bool = False) -> Outcome:
+    """Run ``case`` in eager mode and compiled, and compare results and what was written to."""
+    with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        return _check(case, core)
+
+
+def _check(case: Case, core: bool) -> Outcome:
+    eager_inputs = case.inputs()
+    try:
+        torch.manual_seed(0)
+        eager = case.module(*eager_inputs)
+    except Exception as error:
+        return _outcome(NO_EAGER, error)
+    try:
+        program = torch.export.export(case.module, tuple(case.inputs()), strict=False)
+    except Exception as error:
+        return _outcome(UNTRACED, error)
+    outcome = _compiled(case, program, eager, eager_inputs)
+    return replace(outcome, core=_is_core(program)) if core else outcome
+
+
+def _compiled(
+    case: Case, program: ExportedProgram, eager: tuple[Any, ...], eager_inputs: list[torch.Tensor]
+) -> Outcome:
+    try:
+        compiled = torch_tensorrt.dynamo.compile(
+            program,
+            arg_inputs=tuple(case.inputs()),
+            require_full_compilation=True,
+            min_block_size=1,
+        )
+    except UnsupportedOperatorException as error:
+        first = error.nodes[0] if error.nodes else None
+        reason = f"{first.op}: {first.reason}" if first else str(error)
+        return Outcome(REFUSED, _short(reason), str(error))
+    except Exception as error:
+        return _outcome(ERROR, error)
+    return _compare(case, compiled, eager, eager_inputs)
+
+
+def _compare(
+    case: Case, compiled: Any, eager: tuple[Any, ...], eager_inputs: list[torch.Tensor]
+) -> Outcome:
+    inputs = case.inputs()
+    try:
+        got = compiled(*inputs)
+    except Exception as error:
+        return _outcome(ERROR, error)
+    try:
+        exact = case.module.double()(*(widened(x) for x in case.inputs()))
+    except Exception:
+        exact = None
+    if case.op in UNDEFINED:
+        got, eager, exact = (_zeros(got), _zeros(eager), None)
+    found = differences(list(got), list(eager), exact)
+    if found is None:
+        found = differences(inputs, eager_inputs, None)
+        found = None if found is None else f"written inputs: {found}"
+    if found is not None:
+        return Outcome(MISMATCH, _short(found), found)
+    return Outcome(ENGINE if _engines(compiled) else VIEWS)
+
+
+def _is_core(program: ExportedProgram) -> bool | None:
+    try:
+        nodes = program.run_decompositions().graph.nodes
+    except Exception:
+        return None
+    called = [n.target for n in nodes if isinstance(n.target, torch._ops.OpOverload)]
+    return all(torch.Tag.core in op.tags for op in called)
+
+
+def _zeros(values: Any) -> list[Any]:
+    """Dtypes and shapes alone."""
+    return [torch.zeros_like(v) if isinstance(v, torch.Tensor) else v for v in values]
+
+
+def _engines(compiled: torch.nn.Module) -> int:
+    return sum(name.startswith("_run_on_acc") for name, _ in compiled.named_children())
+
+
+def _outcome(status: str, error: Exception) -> Outcome:
+    text = f"{type(error).__name__}: {error}"
+    return Outcome(status, _short(text), text[:4000])
+
+
+def _short(text: str) -> str:
+    """The first line with numbers and names of values left out, so that equal reasons group."""
+    line = text.strip().splitlines()[0] if text.strip() else ""
+    return re.sub(r"-?\d+(\.\d+)?(e[-+]?\d+)?", "N", line)[:160]
+
+
+def check_error(case: Case) -> Outcome:
+    """Everything from export to the run raises where eager mode does, an error of a usual type."""
+    with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            case.module(*case.inputs())
+        except Exception as error:
+            expected = error
+        else:
+            return Outcome(NO_EAGER, "eager raises nothing")
+        try:
+            program = torch.export.export(case.module, tuple(case.inputs()), strict=False)
+            compiled = torch_tensorrt.dynamo.compile(
+                program, arg_inputs=tuple(case.inputs()), min_block_size=1
+            )
+            compiled(*case.inputs())
+        except _USUAL as error:
+            return Outcome(RAISES, detail=f"{type(error).__name__}: {error}"[:1000])
+        except Exception as error:
+            if isinstance(error, type(expected)):
+                return Outcome(RAISES, detail=f"{type(error).__name__}: {error}"[:1000])
+            return _outcome(ERROR, error)
+    text = f"nothing raised for {type(expected).__name__}: {expected}"
+    return Outcome(MISMATCH, _short(text), text[:1000])
+
+
+#: What users expect of wrong arguments, whether it comes from capture, the build or the run.
+_USUAL = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)
