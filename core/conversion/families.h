@@ -27,6 +27,7 @@ ConverterTable ScanConverters();
 ConverterTable ScatterConverters();
 ConverterTable ShapeConverters();
 ConverterTable SlicingConverters();
+ConverterTable SpecialConverters();
 ConverterTable StatisticsConverters();
 ConverterTable UnaryConverters();
 

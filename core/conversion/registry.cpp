@@ -19,7 +19,7 @@ const Table& AllConverters() {
           NormalizationConverters(), PaddingConverters(),    PoolingConverters(),
           ReductionConverters(),     ResizeConverters(),     ScanConverters(),
           ScatterConverters(),       ShapeConverters(),      SlicingConverters(),
-          StatisticsConverters(),    UnaryConverters()}) {
+          SpecialConverters(),       StatisticsConverters(), UnaryConverters()}) {
       for (const ConverterEntry& entry : family) out.emplace(entry.target, &entry);
     }
     return out;

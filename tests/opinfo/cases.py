@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -41,13 +41,18 @@ class Call(nn.Module):
         self._is_tensor = [isinstance(leaf, torch.Tensor) for leaf in leaves]
         self._spec = spec
 
-    def forward(self, *tensors: torch.Tensor) -> tuple[Any, ...]:
+    def arguments(self, tensors: Sequence[torch.Tensor]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Positional and keyword arguments of the operator."""
         supply = iter(tensors)
         leaves = [
             next(supply) if given else leaf
             for given, leaf in zip(self._is_tensor, self._leaves, strict=True)
         ]
         args, kwargs = pytree.tree_unflatten(leaves, self._spec)
+        return args, kwargs
+
+    def forward(self, *tensors: torch.Tensor) -> tuple[Any, ...]:
+        args, kwargs = self.arguments(tensors)
         return tuple(pytree.tree_leaves(self._function(*args, **kwargs)))
 
     def double(self) -> Call:

@@ -30,6 +30,11 @@ def runs_after_engines(node: fx.Node) -> bool:
     return _AFTER_ENGINES in node.meta
 
 
+def mark_after_engines(node: fx.Node) -> None:
+    """Note that the node only makes an output of what engines give."""
+    node.meta[_AFTER_ENGINES] = True
+
+
 def mark_fresh_constant(node: fx.Node) -> None:
     """Note that PyTorch computes the attribute ``node`` anew in every call."""
     node.meta[_FRESH_CONSTANT] = True

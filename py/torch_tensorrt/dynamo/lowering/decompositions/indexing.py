@@ -53,7 +53,10 @@ def _index_reduce(
     include_self: bool = True,
 ) -> Any:
     if x.dim() == 0:
-        return NotImplemented
+        row = _index_reduce(
+            x.reshape(1), 0, index, source.reshape(-1), reduce, include_self=include_self
+        )
+        return row.reshape(())
     dim = dim % x.dim()
     shape = [-1 if axis == dim else 1 for axis in range(x.dim())]
     spread = index.reshape(shape).expand(source.shape)
@@ -164,7 +167,7 @@ def _nonzero_static(x: torch.Tensor, *, size: int, fill_value: int = -1) -> Any:
     if not all(isinstance(length, int) for length in x.shape):
         return NotImplemented
     if x.numel() == 0 or size == 0 or x.dim() == 0:
-        return NotImplemented
+        return torch.full((size, x.dim()), fill_value, dtype=torch.int64, device=x.device)
     count = (x != 0).reshape(-1).cumsum(0)
     wanted = torch.arange(1, size + 1, device=x.device)
     flat = _places(count, wanted, right=False)
@@ -191,8 +194,10 @@ def _resize(x: torch.Tensor, size: list[int], *, memory_format: Any = None) -> A
 
 @register_torch_trt_decomposition(aten.histc.default)
 def _histc(x: torch.Tensor, bins: int = 100, min: Any = 0, max: Any = 0) -> Any:
-    if x.numel() == 0 or not x.dtype.is_floating_point:
+    if not x.dtype.is_floating_point:
         return NotImplemented
+    if x.numel() == 0:
+        return x.new_zeros(bins)
     flat = x.reshape(-1)
     low = torch.full((), min, dtype=x.dtype, device=x.device)
     high = torch.full((), max, dtype=x.dtype, device=x.device)

@@ -108,7 +108,7 @@ def _corner(flat: torch.Tensor, at: list[torch.Tensor], sizes: Any) -> torch.Ten
         inside = (place >= 0) & (place < size) & inside
         index = index * size + torch.where(torch.isnan(place), 0, place).clamp(0, size - 1).long()
     batch, channels = flat.shape[:2]
-    spread = index.reshape(batch, 1, -1).expand(batch, channels, -1)
+    spread = index.flatten(1).unsqueeze(1).expand(-1, channels, -1)
     found = flat.gather(2, spread).reshape(batch, channels, *index.shape[1:])
     return torch.where(inside.unsqueeze(1), found, 0.0)
 
