@@ -16,6 +16,7 @@ ConverterTable CastConverters();
 ConverterTable ComparisonConverters();
 ConverterTable ConvolutionConverters();
 ConverterTable CreationConverters();
+ConverterTable EmbeddingBagConverters();
 ConverterTable IndexingConverters();
 ConverterTable MatrixConverters();
 ConverterTable NormalizationConverters();

@@ -24,10 +24,9 @@ Operands OperandsOf(PointwiseOp op) {
       PointwiseOp::kFmod,  PointwiseOp::kPow,      PointwiseOp::kNeg,      PointwiseOp::kAbs,
       PointwiseOp::kFloor, PointwiseOp::kCeil,     PointwiseOp::kRound,    PointwiseOp::kTrunc,
       PointwiseOp::kRelu,  PointwiseOp::kClamp};
-  static constexpr PointwiseOp kBitOps[] = {PointwiseOp::kBitAnd,    PointwiseOp::kBitOr,
-                                            PointwiseOp::kBitXor,    PointwiseOp::kBitNot,
-                                            PointwiseOp::kShiftLeft, PointwiseOp::kShiftRight,
-                                            PointwiseOp::kGcd};
+  static constexpr PointwiseOp kBitOps[] = {
+      PointwiseOp::kBitAnd,    PointwiseOp::kBitOr,      PointwiseOp::kBitXor, PointwiseOp::kBitNot,
+      PointwiseOp::kShiftLeft, PointwiseOp::kShiftRight, PointwiseOp::kGcd};
   for (PointwiseOp any : kAnyOps) {
     if (any == op) return Operands::kAny;
   }

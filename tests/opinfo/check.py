@@ -30,6 +30,7 @@ GOOD = frozenset({ENGINE, VIEWS, RAISES})
 ANY_PLACE = {
     "kthvalue": ("input", "k", "dim", "keepdim"),
     "mode": ("input", "dim", "keepdim"),
+    "topk": ("input", "k", "dim"),
     "median": ("input", "dim", "keepdim"),
     "nanmedian": ("input", "dim", "keepdim"),
 }
@@ -115,10 +116,7 @@ def _compare(
         got = compiled(*inputs)
     except Exception as error:
         return _outcome(ERROR, error)
-    try:
-        exact = case.module.double()(*(widened(x) for x in case.inputs()))
-    except Exception:
-        exact = None
+    exact = _in_double(case, eager)
     got, eager = list(got), list(eager)
     if case.op in ANY_PLACE and len(eager) == 2:
         got, eager = _with_chosen(case, got), _with_chosen(case, eager)
@@ -143,6 +141,19 @@ def _is_core(program: ExportedProgram) -> bool | None:
     return all(torch.Tag.core in op.tags for op in called)
 
 
+def _in_double(case: Case, eager: tuple[Any, ...]) -> Any:
+    """The results in float64; None where the operator has none. Floats made from integers are made
+    from float64 then."""
+    floats = any(isinstance(r, torch.Tensor) and r.is_floating_point() for r in eager)
+    inputs = case.inputs()
+    mixed = any(x.is_floating_point() or x.is_complex() for x in inputs)
+    try:
+        wide = [widened(x) if mixed or not floats else x.double() for x in inputs]
+        return case.module.double()(*wide)
+    except Exception:
+        return None
+
+
 def _with_chosen(case: Case, results: list[Any]) -> list[Any]:
     """The index replaced by what is found there."""
     args, kwargs = case.module.arguments(case.inputs())
@@ -151,6 +162,7 @@ def _with_chosen(case: Case, results: list[Any]) -> list[Any]:
     values, places = results
     if x.dim() == 0 or x.numel() == 0:
         return results
+    keepdim = keepdim or case.op == "topk"
     spread = places if keepdim else places.unsqueeze(dim)
     if bool((spread < 0).any()) or bool((spread >= x.shape[dim]).any()):
         return results

@@ -136,9 +136,8 @@ TensorId AdaptiveMaxIndices(ConversionContext& ctx, TensorId x, const core::Dims
   const TensorId best = ctx.Add(LayerKind::kArgReduce, {patches},
                                 {{"kind", std::string("argmax")}, {"axis", 2 + spatial}});
   sizes.pop_back();
-  const TensorId first =
-      ctx.Reshape(ctx.Iota(SymInt(count), 0, window, DataType::kInt64),
-                  SymDims(out.begin(), out.end()));
+  const TensorId first = ctx.Reshape(ctx.Iota(SymInt(count), 0, window, DataType::kInt64),
+                                     SymDims(out.begin(), out.end()));
   return ctx.Add(LayerKind::kGather,
                  {ctx.IntConstant(places), ctx.Binary(PointwiseOp::kAdd, best, first)},
                  {{"axis", int64_t{0}}});

@@ -238,8 +238,7 @@ Values SliceScatter(ConversionContext& ctx, const Args& args) {
   ctx.Require(step > 0, "step ", step);
   if (!ctx.ok()) return {};
   // Every step-th place, written by index.
-  const TensorId places =
-      ctx.Iota(CeilDiv(last - from, step), from, step, DataType::kInt64);
+  const TensorId places = ctx.Iota(CeilDiv(last - from, step), from, step, DataType::kInt64);
   SymDims dims = ctx.Dims(x);
   dims[static_cast<size_t>(axis)] = CeilDiv(last - from, step);
   const TensorId src = ctx.Expand(ctx.Cast(args.Tensor("src"), ctx.Type(x)), dims);

@@ -82,10 +82,10 @@ Values Lcm(ConversionContext& ctx, const Args& args) {
   return Out(ctx.Unary(Op::kAbs, ctx.Binary(Op::kMul, part, y)));
 }
 
-#define TRT_POLYNOMIAL(name, op)                                             \
-  {"aten.special_" name ".default", &Polynomial<Op::op>},                    \
-      {"aten.special_" name ".x_scalar", &Polynomial<Op::op>}, {             \
-    "aten.special_" name ".n_scalar", &Polynomial<Op::op>                    \
+#define TRT_POLYNOMIAL(name, op)                                 \
+  {"aten.special_" name ".default", &Polynomial<Op::op>},        \
+      {"aten.special_" name ".x_scalar", &Polynomial<Op::op>}, { \
+    "aten.special_" name ".n_scalar", &Polynomial<Op::op>        \
   }
 
 constexpr ConverterEntry kTable[] = {

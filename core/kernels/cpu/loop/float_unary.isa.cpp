@@ -64,8 +64,8 @@ TRT_LIBM1(Acosh, acoshf)
 TRT_LIBM1(Atanh, atanhf)
 #undef TRT_LIBM1
 
-#define TRT_SPECIAL(Name, arity, result, commutative)                                      \
-  struct Name##Op {                                                                        \
+#define TRT_SPECIAL(Name, arity, result, commutative)                                     \
+  struct Name##Op {                                                                       \
     static TRT_INLINE float Run(float x) { return static_cast<float>(special::Name(x)); } \
   };
 TRT_SPECIAL_UNARY_OPS(TRT_SPECIAL)

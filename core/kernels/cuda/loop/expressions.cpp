@@ -79,8 +79,8 @@ bool IsSpecial(PointwiseOp op) {
 }  // namespace
 
 std::string IncludesOf(const loop::Program& program) {
-  const bool special = std::any_of(
-      program.instrs.begin(), program.instrs.end(), [](const Instr& instr) {
+  const bool special =
+      std::any_of(program.instrs.begin(), program.instrs.end(), [](const Instr& instr) {
         return instr.kind == InstrKind::kPointwise && IsSpecial(instr.op);
       });
   return StrCat("#include \"common.cuh\"\n#include \"math.cuh\"\n",

@@ -89,8 +89,10 @@ TRT_SPECIAL double DigammaOfPositive(double x) {
   for (; x < 10; x += 1) shift -= 1 / x;
   const double w = 1 / (x * x);
   const double series =
-      w * (1.0 / 12 - w * (1.0 / 120 - w * (1.0 / 252 - w * (1.0 / 240 -
-           w * (1.0 / 132 - w * (691.0 / 32760 - w * (1.0 / 12)))))));
+      w * (1.0 / 12 -
+           w * (1.0 / 120 -
+                w * (1.0 / 252 -
+                     w * (1.0 / 240 - w * (1.0 / 132 - w * (691.0 / 32760 - w * (1.0 / 12)))))));
   return shift + log(x) - 0.5 / x - series;
 }
 
@@ -170,9 +172,14 @@ TRT_SPECIAL double Zeta(double s, double q) {
   const double power = pow(at, -s);
   sum += power * at / (s - 1) + 0.5 * power;
   // B_2k / (2k)!, k = 1, 2, ...
-  const double weights[] = {1.0 / 12,           -1.0 / 720,          1.0 / 30240,
-                            -1.0 / 1209600,     1.0 / 47900160,      -691.0 / 1307674368000.0,
-                            1.0 / 74724249600.0, -3617.0 / 10670622842880000.0};
+  const double weights[] = {1.0 / 12,
+                            -1.0 / 720,
+                            1.0 / 30240,
+                            -1.0 / 1209600,
+                            1.0 / 47900160,
+                            -691.0 / 1307674368000.0,
+                            1.0 / 74724249600.0,
+                            -3617.0 / 10670622842880000.0};
   double rising = s;
   double falling = power / at;
   for (int k = 0; k < 8; ++k) {

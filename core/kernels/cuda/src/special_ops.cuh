@@ -7,8 +7,8 @@
 #include "special.cuh"
 #undef TRT_SPECIAL
 
-#define TRT_SPECIAL_1(name)                                                               \
-  TRT_DEVICE double Pw##name(double a) { return special::name(a); }                       \
+#define TRT_SPECIAL_1(name)                                         \
+  TRT_DEVICE double Pw##name(double a) { return special::name(a); } \
   TRT_DEVICE float Pw##name(float a) { return static_cast<float>(special::name(double(a))); }
 TRT_SPECIAL_1(Erfc)
 TRT_SPECIAL_1(Erfinv)
@@ -31,7 +31,7 @@ TRT_SPECIAL_1(BesselK1e)
 TRT_SPECIAL_1(AiryAi)
 #undef TRT_SPECIAL_1
 
-#define TRT_SPECIAL_2(name)                                                    \
+#define TRT_SPECIAL_2(name)                                                      \
   TRT_DEVICE double Pw##name(double a, double b) { return special::name(a, b); } \
   TRT_DEVICE float Pw##name(float a, float b) {                                  \
     return static_cast<float>(special::name(double(a), double(b)));              \

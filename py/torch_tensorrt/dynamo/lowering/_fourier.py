@@ -22,6 +22,21 @@ aten = torch.ops.aten
 DIRECT = 64
 
 
+#: Larger prime factors would need tables of many megabytes.
+LARGEST_PRIME = 512
+
+
+def is_supported(size: int) -> bool:
+    """Whether a transform of this length is made of products of a bearable size."""
+    rest, factor = size, 2
+    while factor * factor <= rest:
+        if rest % factor == 0:
+            rest //= factor
+        else:
+            factor += 1
+    return size > 0 and rest <= LARGEST_PRIME
+
+
 def scale_of(sizes: Sequence[int], normalization: int) -> float:
     """The factor of PyTorch's normalisation 0 (none), 1 (by the root) or 2 (by the count)."""
     count = math.prod(sizes)
@@ -151,4 +166,10 @@ def _matrix(size: int, forward: bool) -> torch.Tensor:
     return torch.cat([torch.cat([cosine, -sine], 1), torch.cat([sine, cosine], 1)], 0)
 
 
-__all__: list[Any] = ["inverse_real_transform", "real_transform", "scale_of", "transform"]
+__all__: list[Any] = [
+    "inverse_real_transform",
+    "is_supported",
+    "real_transform",
+    "scale_of",
+    "transform",
+]

@@ -100,4 +100,33 @@ CASES: list[Case] = [
         lambda n: (tensor(n, 2, 5, 4, 3), [2, 3, 1]),
         label="indices",
     ),
+    *(
+        Case(
+            "aten._embedding_bag.default",
+            lambda n, mode=mode, padding=padding: (
+                tensor(5, 3),
+                torch.arange(n) % 5,
+                torch.tensor([0, 0, 2]),
+                False,
+                mode,
+                False,
+                None,
+                False,
+                padding,
+            ),
+            outputs=(0,),
+            label=f"{mode}-{padding}",
+        )
+        for mode in (0, 1, 2)
+        for padding in (-1, 1)
+    ),
+    Case(
+        "aten._embedding_bag.default",
+        lambda n: (
+            *(tensor(5, 3), torch.arange(n) % 5, torch.tensor([0, 2, 4]), False, 0, False),
+            *(tensor(n), True, -1),
+        ),
+        outputs=(0,),
+        label="weighted",
+    ),
 ]

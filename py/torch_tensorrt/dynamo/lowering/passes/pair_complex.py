@@ -82,9 +82,19 @@ def _has_rule(node: fx.Node) -> bool:
     if any(isinstance(arg, complex) for arg in (*node.args, *node.kwargs.values())):
         return False
     sizes = (*value.shape, *(s for n in node.all_input_nodes for s in n.meta["val"].shape))
-    if "_fft_" in str(node.target) and 0 in sizes:
+    if not all(isinstance(size, int) for size in sizes):
         return False
-    return all(isinstance(size, int) for size in sizes)
+    return "_fft_" not in str(node.target) or _is_transformable(node, 0 in sizes)
+
+
+def _is_transformable(node: fx.Node, empty: bool) -> bool:
+    source = shape(_input(node, "self"))
+    axes = node.args[1]
+    assert isinstance(axes, (list, tuple))
+    sizes = [source[axis] for axis in axes if isinstance(axis, int)]
+    if node.target is aten._fft_c2r.default:
+        sizes[-1] = node.args[3]
+    return not empty and all(_fourier.is_supported(size) for size in sizes)
 
 
 def _arguments(node: fx.Node, pairs: dict[fx.Node, fx.Node]) -> dict[str, Any]:

@@ -60,6 +60,13 @@ def test_numbers_become_complex_and_real_again() -> None:
     check(lambda x, y: torch.complex(x, y).conj().permute(1, 0).imag, a, b)
 
 
+def test_a_long_prime_is_left_to_pytorch() -> None:
+    x = torch.randn(2, 1009)
+    program = torch.export.export(Function(lambda a: torch.fft.rfft(a).abs() + a.sum()), (x,))
+    compiled = torch_tensorrt.dynamo.compile(program, arg_inputs=(x,), min_block_size=1)
+    torch.testing.assert_close(compiled(x), torch.fft.rfft(x).abs() + x.sum())
+
+
 def test_a_graph_with_complex_inputs_is_left_to_pytorch() -> None:
     x = torch.randn(3, 4, dtype=torch.complex64)
     program = torch.export.export(Function(lambda a: (a * 2).abs() + 1), (x,))
