@@ -138,9 +138,9 @@ enum class ResultType : uint8_t { kSame, kBool, kCast };
   X(Cast, 1, kCast, false)                                                           \
   /* the sign bit, of zeros and NaN too; bool out */                                 \
   X(SignBit, 1, kBool, false)                                                        \
-  X(Gcd, 2, kSame, true)         /* integers; not negative */                        \
-  X(CopySign, 2, kSame, false)   /* |a| with the sign bit of b */                    \
-  X(NextAfter, 2, kSame, false)  /* f32 and f64 */                                   \
+  X(Gcd, 2, kSame, true)        /* integers; not negative */                         \
+  X(CopySign, 2, kSame, false)  /* |a| with the sign bit of b */                     \
+  X(NextAfter, 2, kSame, false) /* f32 and f64 */                                    \
   TRT_SPECIAL_UNARY_OPS(X)                                                           \
   TRT_SPECIAL_BINARY_OPS(X)
 
