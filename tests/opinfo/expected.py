@@ -80,8 +80,15 @@ def write(entries: Mapping[tuple[str, str], Entry], path: Path = PATH) -> None:
     path.write_text(json.dumps(tree, indent=1) + "\n")
 
 
-def reason_of(status: str, message: str) -> str | None:
-    """The first reason that the failure matches; None for what must not be listed."""
+def reason_of(status: str, message: str, errors: bool = False) -> str | None:
+    """The first reason that the failure matches; None for what must not be listed.
+
+    Args:
+        errors: The call is one that eager mode refuses. What it checks of ``out=`` arguments and of
+            None, torch.export drops.
+    """
+    if errors and re.search(r"\bout\b|NoneType", message):
+        return "capture"
     if status not in ("refused", "untraced", "error"):
         return None
     text = f"{status} {message}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.opinfo.cases import ERRORS
 from tests.opinfo.check import GOOD, NO_EAGER, UNTRACED
 from tests.opinfo.expected import LISTED, Entry, reason_of
 
@@ -130,7 +131,8 @@ def entries(results: Iterable[Result]) -> tuple[dict[tuple[str, str], Entry], li
         for case in result.tried:
             if case["status"] in GOOD:
                 continue
-            reason = reason_of(case["status"], case.get("reason", "") + " " + case["case"])
+            message = case.get("reason", "") + " " + case["case"]
+            reason = reason_of(case["status"], message, result.dtype == ERRORS)
             if reason is None:
                 where = f"{result.op} {result.dtype} {case['case']}"
                 problems.append(f"{where}: {case['status']}, {case.get('detail', '')}")

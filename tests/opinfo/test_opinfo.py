@@ -67,7 +67,7 @@ def test_what_is_listed_fails_for_its_reason(op: str) -> None:
     outcome = _outcome(op, dtype, entry.case)
     assert outcome is not None, f"{op} {dtype} has no case {entry.case}"
     assert outcome.status not in GOOD, f"{op} {dtype} {entry.case} works: take it off the list"
-    found = expected.reason_of(outcome.status, outcome.reason)
+    found = expected.reason_of(outcome.status, f"{outcome.reason} {entry.case}", dtype == ERRORS)
     assert found == entry.reason, f"{outcome.status}, {outcome.detail}"
 
 

@@ -123,7 +123,9 @@ def _searchsorted_scalar(boundaries: torch.Tensor, value: Any, **options: Any) -
 @register_torch_trt_decomposition(aten.bucketize.Tensor)
 def _bucketize(
     values: torch.Tensor, boundaries: torch.Tensor, *, out_int32: bool = False, right: bool = False
-) -> torch.Tensor:
+) -> Any:
+    if boundaries.dim() != 1:
+        return NotImplemented  # PyTorch's own operator raises the error
     return _searchsorted(boundaries, values, out_int32=out_int32, right=right)
 
 

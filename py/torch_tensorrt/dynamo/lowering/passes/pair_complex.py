@@ -81,6 +81,8 @@ def _has_rule(node: fx.Node) -> bool:
         return False
     if any(isinstance(arg, complex) for arg in (*node.args, *node.kwargs.values())):
         return False
+    if node.target is aten.complex.default and len({_real_dtype(x) for x in node.args}) > 1:
+        return False  # PyTorch's own operator raises the error
     sizes = (*value.shape, *(s for n in node.all_input_nodes for s in n.meta["val"].shape))
     if not all(isinstance(size, int) for size in sizes):
         return False
