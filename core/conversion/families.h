@@ -16,6 +16,7 @@ ConverterTable CastConverters();
 ConverterTable ComparisonConverters();
 ConverterTable ConvolutionConverters();
 ConverterTable CreationConverters();
+ConverterTable EmbeddingBagConverters();
 ConverterTable IndexingConverters();
 ConverterTable MatrixConverters();
 ConverterTable NormalizationConverters();
@@ -27,6 +28,7 @@ ConverterTable ScanConverters();
 ConverterTable ScatterConverters();
 ConverterTable ShapeConverters();
 ConverterTable SlicingConverters();
+ConverterTable SpecialConverters();
 ConverterTable StatisticsConverters();
 ConverterTable UnaryConverters();
 

@@ -13,13 +13,14 @@ const Table& AllConverters() {
   static const Table table = [] {
     Table out;
     for (ConverterTable family :
-         {ActivationConverters(),    ArithmeticConverters(), AttentionConverters(),
-          CastConverters(),          ComparisonConverters(), ConvolutionConverters(),
-          CreationConverters(),      IndexingConverters(),   MatrixConverters(),
-          NormalizationConverters(), PaddingConverters(),    PoolingConverters(),
-          ReductionConverters(),     ResizeConverters(),     ScanConverters(),
-          ScatterConverters(),       ShapeConverters(),      SlicingConverters(),
-          StatisticsConverters(),    UnaryConverters()}) {
+         {ActivationConverters(), ArithmeticConverters(),    AttentionConverters(),
+          CastConverters(),       ComparisonConverters(),    ConvolutionConverters(),
+          CreationConverters(),   EmbeddingBagConverters(),  IndexingConverters(),
+          MatrixConverters(),     NormalizationConverters(), PaddingConverters(),
+          PoolingConverters(),    ReductionConverters(),     ResizeConverters(),
+          ScanConverters(),       ScatterConverters(),       ShapeConverters(),
+          SlicingConverters(),    SpecialConverters(),       StatisticsConverters(),
+          UnaryConverters()}) {
       for (const ConverterEntry& entry : family) out.emplace(entry.target, &entry);
     }
     return out;

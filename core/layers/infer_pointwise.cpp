@@ -18,15 +18,15 @@ Operands OperandsOf(PointwiseOp op) {
       PointwiseOp::kLogicalAnd, PointwiseOp::kLogicalOr, PointwiseOp::kLogicalXor,
       PointwiseOp::kLogicalNot, PointwiseOp::kAdd,       PointwiseOp::kMul,
       PointwiseOp::kMaximum,    PointwiseOp::kMinimum,   PointwiseOp::kSign,
-      PointwiseOp::kIsNan,      PointwiseOp::kIsInf};
+      PointwiseOp::kIsNan,      PointwiseOp::kIsInf,     PointwiseOp::kSignBit};
   static constexpr PointwiseOp kNumberOps[] = {
       PointwiseOp::kSub,   PointwiseOp::kFloorDiv, PointwiseOp::kTruncDiv, PointwiseOp::kRemainder,
       PointwiseOp::kFmod,  PointwiseOp::kPow,      PointwiseOp::kNeg,      PointwiseOp::kAbs,
       PointwiseOp::kFloor, PointwiseOp::kCeil,     PointwiseOp::kRound,    PointwiseOp::kTrunc,
       PointwiseOp::kRelu,  PointwiseOp::kClamp};
-  static constexpr PointwiseOp kBitOps[] = {PointwiseOp::kBitAnd,    PointwiseOp::kBitOr,
-                                            PointwiseOp::kBitXor,    PointwiseOp::kBitNot,
-                                            PointwiseOp::kShiftLeft, PointwiseOp::kShiftRight};
+  static constexpr PointwiseOp kBitOps[] = {
+      PointwiseOp::kBitAnd,    PointwiseOp::kBitOr,      PointwiseOp::kBitXor, PointwiseOp::kBitNot,
+      PointwiseOp::kShiftLeft, PointwiseOp::kShiftRight, PointwiseOp::kGcd};
   for (PointwiseOp any : kAnyOps) {
     if (any == op) return Operands::kAny;
   }

@@ -14,6 +14,44 @@ namespace torch_tensorrt::core {
 
 enum class ResultType : uint8_t { kSame, kBool, kCast };
 
+// Special functions, computed in f64 (core/kernels/cuda/src/special.cuh).
+#define TRT_SPECIAL_UNARY_OPS(X) \
+  X(Erfc, 1, kSame, false)       \
+  X(Erfinv, 1, kSame, false)     \
+  X(Erfcx, 1, kSame, false)      \
+  X(Ndtri, 1, kSame, false)      \
+  X(Lgamma, 1, kSame, false)     \
+  X(Digamma, 1, kSame, false)    \
+  X(BesselJ0, 1, kSame, false)   \
+  X(BesselJ1, 1, kSame, false)   \
+  X(BesselY0, 1, kSame, false)   \
+  X(BesselY1, 1, kSame, false)   \
+  X(BesselI0, 1, kSame, false)   \
+  X(BesselI0e, 1, kSame, false)  \
+  X(BesselI1, 1, kSame, false)   \
+  X(BesselI1e, 1, kSame, false)  \
+  X(BesselK0, 1, kSame, false)   \
+  X(BesselK0e, 1, kSame, false)  \
+  X(BesselK1, 1, kSame, false)   \
+  X(BesselK1e, 1, kSame, false)  \
+  X(AiryAi, 1, kSame, false)
+#define TRT_SPECIAL_BINARY_OPS(X)       \
+  X(Igamma, 2, kSame, false)            \
+  X(Igammac, 2, kSame, false)           \
+  X(Zeta, 2, kSame, false)              \
+  X(ChebyshevT, 2, kSame, false)        \
+  X(ChebyshevU, 2, kSame, false)        \
+  X(ChebyshevV, 2, kSame, false)        \
+  X(ChebyshevW, 2, kSame, false)        \
+  X(ShiftedChebyshevT, 2, kSame, false) \
+  X(ShiftedChebyshevU, 2, kSame, false) \
+  X(ShiftedChebyshevV, 2, kSame, false) \
+  X(ShiftedChebyshevW, 2, kSame, false) \
+  X(HermiteH, 2, kSame, false)          \
+  X(HermiteHe, 2, kSame, false)         \
+  X(LaguerreL, 2, kSame, false)         \
+  X(LegendreP, 2, kSame, false)
+
 // X(name, arity, result, commutative)
 #define TRT_POINTWISE_OPS(X)                                                         \
   /* binary arithmetic */                                                            \
@@ -97,7 +135,14 @@ enum class ResultType : uint8_t { kSame, kBool, kCast };
   /* three operands: condition (bool), then, else */                                 \
   X(Select, 3, kSame, false)                                                         \
   /* to the instruction's type; float -> int truncates; any -> bool is (x != 0) */   \
-  X(Cast, 1, kCast, false)
+  X(Cast, 1, kCast, false)                                                           \
+  /* the sign bit, of zeros and NaN too; bool out */                                 \
+  X(SignBit, 1, kBool, false)                                                        \
+  X(Gcd, 2, kSame, true)        /* integers; not negative */                         \
+  X(CopySign, 2, kSame, false)  /* |a| with the sign bit of b */                     \
+  X(NextAfter, 2, kSame, false) /* f32 and f64 */                                    \
+  TRT_SPECIAL_UNARY_OPS(X)                                                           \
+  TRT_SPECIAL_BINARY_OPS(X)
 
 enum class PointwiseOp : uint8_t {
 #define TRT_ENUM(name, arity, result, commutative) k##name,

@@ -212,11 +212,11 @@ def test_bad_calls(model):
 def test_full_compilation_names_the_operator():
     class Transform(nn.Module):
         def forward(self, x):
-            return torch.fft.fft(x + 1).abs()
+            return torch.linalg.qr(x + 1)[1].abs()
 
-    with pytest.raises(UnsupportedOperatorException, match="fft"):
+    with pytest.raises(UnsupportedOperatorException, match="linalg_qr"):
         torch_tensorrt.compile(
-            Transform(), arg_inputs=[torch.randn(8)], require_full_compilation=True
+            Transform(), arg_inputs=[torch.randn(8, 3)], require_full_compilation=True
         )
 
 

@@ -183,28 +183,28 @@ def test_views_and_strides_are_no_error(compiled, model):
         torch.testing.assert_close(compiled(tokens), model(tokens), rtol=1e-5, atol=1e-6)
 
 
-class Spectrum(nn.Module):
-    def forward(self, signal):
-        return torch.fft.fft(signal + 1).abs()
+class Triangle(nn.Module):
+    def forward(self, matrix):
+        return torch.linalg.qr(matrix + 1)[1].abs()
 
 
 def test_an_unsupported_operator_names_the_line():
     with pytest.raises(UnsupportedOperatorException) as caught:
         torch_tensorrt.compile(
-            Spectrum(), arg_inputs=[torch.randn(8)], require_full_compilation=True
+            Triangle(), arg_inputs=[torch.randn(8, 3)], require_full_compilation=True
         )
     message = str(caught.value)
-    words = ["aten._fft_r2c.default", "float32[8]", "test_errors.py:", "torch.fft.fft(signal"]
+    words = ["aten.linalg_qr.default", "float32[8, 3]", "test_errors.py:", "torch.linalg.qr(matrix"]
     assert [w for w in [*words, "drop require_full_compilation"] if w not in message] == []
     node = caught.value.nodes[0]
-    assert node.op == "aten._fft_r2c.default"
-    assert "Spectrum" in node.source or "forward" in node.source
+    assert node.op == "aten.linalg_qr.default"
+    assert "Triangle" in node.source or "forward" in node.source
 
 
 def test_an_unsupported_operator_runs_in_pytorch():
-    compiled = torch_tensorrt.compile(Spectrum(), arg_inputs=[torch.randn(8)], min_block_size=1)
-    signal = torch.randn(8)
-    torch.testing.assert_close(compiled(signal), Spectrum()(signal))
+    compiled = torch_tensorrt.compile(Triangle(), arg_inputs=[torch.randn(8, 3)], min_block_size=1)
+    matrix = torch.randn(8, 3)
+    torch.testing.assert_close(compiled(matrix), Triangle()(matrix))
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,9 @@ Values Divided(ConversionContext& ctx, const Args& args) {
   const Value& a = args.Get("self");
   const Value& b = args.Get("other");
   const DataType type = ResultType(ctx, {&a, &b});
-  ctx.Require(IsFloat(type) || IsNeverZero(ctx, b, type),
+  const auto* divided = a.get<TensorRef>();
+  const bool empty = divided != nullptr && NumElements(ctx.Dims(divided->id)).Equals(0);
+  ctx.Require(IsFloat(type) || empty || IsNeverZero(ctx, b, type),
               "the integer divisor may be zero, for which PyTorch raises an error");
   return Out(PromotedBinary(ctx, op, a, b));
 }

@@ -160,6 +160,7 @@ constexpr ConverterEntry kTable[] = {
     {"aten.new_full.default", &NewFull},
     {"aten.new_zeros.default", &NewZeros},
     {"aten.new_ones.default", &NewOnes},
+    {"aten.new_empty_strided.default", &NewZeros},
     {"aten.new_empty.default", &NewZeros},
     {"aten.fill.Scalar", &FillWith},
     {"aten.fill.Tensor", &FillWith},

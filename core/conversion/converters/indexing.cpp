@@ -28,7 +28,8 @@ Values IndexSelect(ConversionContext& ctx, const Args& args) {
 
 Values GatherElements(ConversionContext& ctx, const Args& args) {
   const TensorId x = args.Tensor("self");
-  const TensorId index = args.Tensor("index");
+  TensorId index = args.Tensor("index");
+  if (ctx.Type(index) == DataType::kUInt8) index = ctx.Cast(index, DataType::kInt64);
   const int64_t axis = ctx.Axis(args.Int("dim"), ctx.Rank(x));
   const TensorId out = ctx.Add(LayerKind::kGatherElements, {ctx.AtLeast1d(x), ctx.AtLeast1d(index)},
                                {{"axis", axis}});
@@ -78,6 +79,30 @@ Values Diagonal(ConversionContext& ctx, const Args& args) {
       ctx.Add(LayerKind::kIndex, {x, rows, columns}, {{"dims", core::Dims{rank - 2, rank - 1}}}));
 }
 
+// Windows of `size` along a dim, `step` apart; the places within a window become the last dim.
+Values Unfold(ConversionContext& ctx, const Args& args) {
+  const TensorId self = args.Tensor("self");
+  const TensorId x = ctx.AtLeast1d(self);
+  const int64_t rank = ctx.Rank(x);
+  const int64_t axis = ctx.Axis(args.Int("dimension"), rank);
+  const int64_t size = args.Int("size");
+  const int64_t step = args.Int("step");
+  ctx.Require(size >= 0 && step > 0, "windows of ", size, " by steps of ", step);
+  if (!ctx.ok()) return {};
+  const SymInt count = FloorDiv(ctx.Dim(x, axis) - size, step) + 1;
+  const TensorId starts = ctx.Unsqueeze(ctx.Iota(count, 0, step, DataType::kInt64), 1);
+  const TensorId places = ctx.Iota(size, 0, 1, DataType::kInt64);
+  const TensorId index = ctx.Binary(PointwiseOp::kAdd, starts, places);
+  const TensorId windows = Gather(ctx, x, index, axis, false);
+  core::Dims perm;
+  for (int64_t d = 0; d <= rank; ++d) {
+    if (d != axis + 1) perm.push_back(d);
+  }
+  perm.push_back(axis + 1);
+  const TensorId out = ctx.Transpose(windows, perm);
+  return Out(ctx.Rank(self) == 0 ? ctx.Reshape(out, {SymInt(size)}) : out);
+}
+
 Values OneHot(ConversionContext& ctx, const Args& args) {
   const TensorId x = args.Tensor("self");
   const int64_t classes = args.Int("num_classes", -1);
@@ -94,7 +119,8 @@ constexpr ConverterEntry kTable[] = {
     {"aten.gather.default", &GatherElements}, {"aten.index.Tensor", &Index},
     {"aten._unsafe_index.Tensor", &Index},    {"aten.take.default", &Take},
     {"aten.diagonal.default", &Diagonal},     {"aten.diagonal_copy.default", &Diagonal},
-    {"aten.one_hot.default", &OneHot},
+    {"aten.one_hot.default", &OneHot},        {"aten.unfold.default", &Unfold},
+    {"aten.unfold_copy.default", &Unfold},
 };
 
 }  // namespace

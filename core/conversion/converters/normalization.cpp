@@ -1,5 +1,5 @@
 // Layer, RMS, group, batch and instance normalisation, and softmax. Statistics are not outputs of
-// the layers: those results are None, and a graph that reads one is refused where it does.
+// the layers: where they are results, they are computed beside them, and dropped if nobody reads.
 #include <limits>
 
 #include "core/conversion/families.h"
@@ -40,8 +40,35 @@ Values LayerNorm(ConversionContext& ctx, const Args& args) {
   return Out(OverLastDims(ctx, args, "layer", args.Double("eps", 1e-5)));
 }
 
+struct Statistics {
+  TensorId mean;
+  TensorId inverse;  // 1 / sqrt(variance + eps)
+};
+
+// Over `axes`, which stay as dims of 1; computed in f32 for half types.
+Statistics StatisticsOf(ConversionContext& ctx, TensorId input, const core::Dims& axes,
+                        double eps) {
+  const DataType type = ctx.Type(input);
+  const DataType compute = ComputeTypeOf(type);
+  const TensorId x = ctx.Cast(input, compute);
+  const TensorId mean = ctx.Reduce("mean", x, axes, true);
+  const TensorId apart = ctx.Binary(PointwiseOp::kSub, x, mean);
+  const TensorId variance =
+      ctx.Reduce("mean", ctx.Binary(PointwiseOp::kMul, apart, apart), axes, true);
+  const TensorId padded = ctx.Binary(PointwiseOp::kAdd, variance, ctx.Scalar(eps, compute));
+  return {ctx.Cast(mean, type), ctx.Cast(ctx.Unary(PointwiseOp::kRsqrt, padded), type)};
+}
+
 Values NativeLayerNorm(ConversionContext& ctx, const Args& args) {
-  return {Value::Tensor(OverLastDims(ctx, args, "layer", args.Double("eps"))), Value(), Value()};
+  const TensorId x = args.Tensor("input");
+  const double eps = args.Double("eps");
+  const TensorId out = OverLastDims(ctx, args, "layer", eps);
+  core::Dims axes;
+  const auto normalized = static_cast<int64_t>(args.Syms("normalized_shape").size());
+  for (int64_t d = ctx.Rank(x) - normalized; d < ctx.Rank(x); ++d) axes.push_back(d);
+  if (!ctx.ok()) return {};
+  const Statistics found = StatisticsOf(ctx, x, axes, eps);
+  return {Value::Tensor(out), Value::Tensor(found.mean), Value::Tensor(found.inverse)};
 }
 
 TensorId Rms(ConversionContext& ctx, const Args& args) {
@@ -67,7 +94,15 @@ Values GroupNorm(ConversionContext& ctx, const Args& args) {
 }
 
 Values NativeGroupNorm(ConversionContext& ctx, const Args& args) {
-  return {Value::Tensor(Group(ctx, args, "group")), Value(), Value()};
+  const TensorId out = Group(ctx, args, "group");
+  const SymInt groups = args.Int("group");
+  const SymInt batch = args.Sym("N");
+  const SymInt width = args.Sym("C") * args.Sym("HxW");
+  if (!ctx.ok()) return {};
+  const TensorId x = ctx.Reshape(args.Tensor("input"), {batch, groups, FloorDiv(width, groups)});
+  const Statistics found = StatisticsOf(ctx, x, {2}, args.Double("eps"));
+  return {Value::Tensor(out), Value::Tensor(ctx.Squeeze(found.mean, 2)),
+          Value::Tensor(ctx.Squeeze(found.inverse, 2))};
 }
 
 TensorId Batch(ConversionContext& ctx, const Args& args) {

@@ -75,10 +75,90 @@ Values AdaptiveAvgPool(ConversionContext& ctx, const Args& args) {
   return Out(AdaptivePool(ctx, args, spatial, "avg"));
 }
 
-// The indices are None: only the values can be read.
+// The places of one axis that each output looks at, [out, longest window]. A shorter window
+// repeats its last place, which can't be the first maximum.
+struct Windows {
+  std::vector<int64_t> places;
+  int64_t length = 0;
+};
+
+Windows AdaptiveWindows(int64_t size, int64_t out) {
+  Windows windows;
+  const auto begin = [&](int64_t i) { return i * size / out; };
+  const auto end = [&](int64_t i) { return ((i + 1) * size + out - 1) / out; };
+  for (int64_t i = 0; i < out; ++i) windows.length = std::max(windows.length, end(i) - begin(i));
+  for (int64_t i = 0; i < out; ++i) {
+    for (int64_t k = 0; k < windows.length; ++k) {
+      windows.places.push_back(std::min(begin(i) + k, end(i) - 1));
+    }
+  }
+  return windows;
+}
+
+// Places of the maxima within the spatial dims taken as one. x: [n, c, spatial...].
+TensorId AdaptiveMaxIndices(ConversionContext& ctx, TensorId x, const core::Dims& out) {
+  const auto spatial = static_cast<int64_t>(out.size());
+  core::Dims perm{0, 1};
+  SymDims sizes{ctx.Dim(x, 0), ctx.Dim(x, 1)};
+  int64_t window = 1;
+  TensorId patches = x;
+  std::vector<Windows> axes;
+  for (int64_t a = 0; a < spatial; ++a) {
+    axes.push_back(AdaptiveWindows(ctx.Dim(x, a + 2).constant(), out[static_cast<size_t>(a)]));
+    const TensorId index = ctx.Reshape(ctx.IntConstant(axes.back().places),
+                                       {out[static_cast<size_t>(a)], axes.back().length});
+    patches = ctx.Add(LayerKind::kGather, {patches, index}, {{"axis", 2 + 2 * a}});
+    window *= axes.back().length;
+    perm.push_back(2 + 2 * a);
+    sizes.push_back(out[static_cast<size_t>(a)]);
+  }
+  for (int64_t a = 0; a < spatial; ++a) perm.push_back(3 + 2 * a);
+  sizes.emplace_back(window);
+  patches = ctx.Reshape(ctx.Transpose(patches, perm), sizes);
+  // The place of element k of a window, for every window.
+  int64_t count = 1;
+  for (int64_t n : out) count *= n;
+  std::vector<int64_t> places(static_cast<size_t>(count * window), 0);
+  for (int64_t at = 0; at < count * window; ++at) {
+    int64_t which = at / window;
+    int64_t within = at % window;
+    int64_t weight = 1;
+    for (int64_t a = spatial - 1; a >= 0; --a) {
+      const Windows& axis = axes[static_cast<size_t>(a)];
+      const int64_t n = out[static_cast<size_t>(a)];
+      const int64_t row = (which % n) * axis.length + within % axis.length;
+      places[static_cast<size_t>(at)] += axis.places[static_cast<size_t>(row)] * weight;
+      weight *= ctx.Dim(x, a + 2).constant();
+      which /= n;
+      within /= axis.length;
+    }
+  }
+  const TensorId best = ctx.Add(LayerKind::kArgReduce, {patches},
+                                {{"kind", std::string("argmax")}, {"axis", 2 + spatial}});
+  sizes.pop_back();
+  const TensorId first = ctx.Reshape(ctx.Iota(SymInt(count), 0, window, DataType::kInt64),
+                                     SymDims(out.begin(), out.end()));
+  return ctx.Add(LayerKind::kGather,
+                 {ctx.IntConstant(places), ctx.Binary(PointwiseOp::kAdd, best, first)},
+                 {{"axis", int64_t{0}}});
+}
+
+// The indices need known sizes; else they are None, and only the values can be read.
 template <size_t spatial>
 Values AdaptiveMaxPool(ConversionContext& ctx, const Args& args) {
-  return {Value::Tensor(AdaptivePool(ctx, args, spatial, "max")), Value()};
+  const TensorId values = AdaptivePool(ctx, args, spatial, "max");
+  bool batched = true;
+  const TensorId x = WithBatch(ctx, args.Tensor("self"), spatial, &batched);
+  const core::Dims out = PerDim(ctx, args.Ints("output_size"), core::Dims(spatial, 1));
+  if (!ctx.ok()) return {};
+  bool known = true;
+  for (size_t d = 0; d < spatial; ++d) {
+    const SymInt size = ctx.Dim(x, static_cast<int64_t>(d) + 2);
+    known = known && size.is_constant() && size.constant() > 0 && out[d] > 0;
+  }
+  if (!known) return {Value::Tensor(values), Value()};
+  const TensorId indices = AdaptiveMaxIndices(ctx, x, out);
+  return {Value::Tensor(values), Value::Tensor(batched ? indices : ctx.Squeeze(indices, 0))};
 }
 
 constexpr ConverterEntry kTable[] = {

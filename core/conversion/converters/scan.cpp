@@ -50,8 +50,11 @@ Values CumulativeExtreme(ConversionContext& ctx, const Args& args) {
 
 Values TopK(ConversionContext& ctx, const Args& args) {
   const TensorId x = args.Tensor("self");
-  ctx.Require(ctx.Rank(x) > 0, "topk of a scalar");
   const int64_t axis = ctx.Axis(args.Int("dim", -1), ctx.Rank(x));
+  if (ctx.Rank(x) == 0) {
+    ctx.Require(args.Sym("k").Equals(1), "the ", args.Sym("k"), " largest of a scalar");
+    return ScalarPair(ctx, x);
+  }
   return Pair(ctx.AddMulti(LayerKind::kTopK, {x},
                            {{"k", args.Sym("k")},
                             {"axis", axis},

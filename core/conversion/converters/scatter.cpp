@@ -62,12 +62,25 @@ Values IndexPut(ConversionContext& ctx, const Args& args) {
                      {{"dims", list.dims}, {"accumulate", args.Bool("accumulate")}}));
 }
 
+// Refuses rows that do not fit x, for which PyTorch raises an error; a scalar fits everywhere.
+void RequireRows(ConversionContext& ctx, TensorId x, TensorId rows, int64_t axis,
+                 const SymInt& count) {
+  if (!ctx.ok() || ctx.Rank(rows) == 0) return;
+  bool fits = ctx.Rank(rows) == ctx.Rank(x);
+  for (int64_t d = 0; fits && d < ctx.Rank(x); ++d) {
+    fits = ctx.MayEqual(ctx.Dim(rows, d), d == axis ? count : ctx.Dim(x, d));
+  }
+  ctx.Require(fits, "rows ", ToString(ctx.Dims(rows)), " at ", count, " places of ",
+              ToString(ctx.Dims(x)));
+}
+
 // Rows of `axis` written at a 1-d index. With one indexed dim the rows keep their place.
 TensorId PutRows(ConversionContext& ctx, const Args& args, TensorId rows, bool accumulate) {
   const TensorId x = args.Tensor("self");
   const int64_t axis = ctx.Axis(args.Int("dim"), ctx.Rank(x));
   ctx.Require(ctx.Rank(x) > 0, "a scalar");
   const TensorId index = ctx.AtLeast1d(args.Tensor("index"));
+  RequireRows(ctx, x, rows, axis, ctx.Dim(index, 0));
   return ctx.Add(LayerKind::kIndexPut, {x, ctx.Cast(rows, ctx.Type(x)), index},
                  {{"dims", core::Dims{axis}}, {"accumulate", accumulate}});
 }

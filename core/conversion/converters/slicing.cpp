@@ -227,13 +227,23 @@ TensorId Replace(ConversionContext& ctx, TensorId x, TensorId src, int64_t axis,
 Values SliceScatter(ConversionContext& ctx, const Args& args) {
   const TensorId x = args.Tensor("self");
   const int64_t axis = ctx.Axis(args.Int("dim", 0), ctx.Rank(x));
-  ctx.Require(args.Int("step", 1) == 1, "slice_scatter with a step");
+  const int64_t step = args.Int("step", 1);
   const SymInt size = ctx.Dim(x, axis);
   const SymInt from = ClampBound(ctx, args.Sym("start", 0), size);
   const SymInt end = args.Sym("end", INT64_MAX);
   const bool whole = end.is_constant() && end.constant() == INT64_MAX;
   const SymInt to = whole ? size : ClampBound(ctx, end, size);
-  return Out(Replace(ctx, x, args.Tensor("src"), axis, from, TightMax(ctx, to, from)));
+  const SymInt last = TightMax(ctx, to, from);
+  if (step == 1) return Out(Replace(ctx, x, args.Tensor("src"), axis, from, last));
+  ctx.Require(step > 0, "step ", step);
+  if (!ctx.ok()) return {};
+  // Every step-th place, written by index.
+  const TensorId places = ctx.Iota(CeilDiv(last - from, step), from, step, DataType::kInt64);
+  SymDims dims = ctx.Dims(x);
+  dims[static_cast<size_t>(axis)] = CeilDiv(last - from, step);
+  const TensorId src = ctx.Expand(ctx.Cast(args.Tensor("src"), ctx.Type(x)), dims);
+  return Out(ctx.Add(LayerKind::kIndexPut, {x, src, places},
+                     {{"dims", core::Dims{axis}}, {"accumulate", false}}));
 }
 
 Values SelectScatter(ConversionContext& ctx, const Args& args) {

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <numeric>
+
+#include "core/kernels/reference/special_functions.h"
 
 namespace torch_tensorrt::core::kernels::reference {
 namespace {
@@ -44,6 +47,13 @@ int64_t IntPower(int64_t base, int64_t exponent) {
     if ((exponent & 1) != 0) result *= b;
   }
   return Signed(result);
+}
+
+// Not negative but for the least integer, which has no positive twin.
+int64_t Gcd(int64_t a, int64_t b) {
+  uint64_t x = a < 0 ? 0 - Bits(a) : Bits(a);
+  uint64_t y = b < 0 ? 0 - Bits(b) : Bits(b);
+  return Signed(std::gcd(x, y));
 }
 
 int64_t ShiftLeftInt(int64_t a, int64_t by, int bits) {
@@ -96,6 +106,8 @@ int64_t EvaluateInt(PointwiseOp op, DataType type, int64_t a, int64_t b, const S
       return ShiftLeftInt(a, b, BitsOf(type));
     case kShiftRight:
       return ShiftRightInt(a, b, BitsOf(type));
+    case kGcd:
+      return Gcd(a, b);
     case kNeg:
       return Signed(0 - Bits(a));
     case kAbs:
@@ -165,6 +177,15 @@ double EvaluateBinary(PointwiseOp op, double a, double b) {
       return std::isnan(b) ? b : Max(a, b);
     case kMinimum:
       return std::isnan(b) ? b : Min(a, b);
+    case kCopySign:
+      return std::copysign(a, b);
+    case kNextAfter:
+      return std::nextafter(a, b);
+#define TRT_CASE(name, arity, result, commutative) \
+  case k##name:                                    \
+    return special::name(a, b);
+      TRT_SPECIAL_BINARY_OPS(TRT_CASE)
+#undef TRT_CASE
     default:
       return std::atan2(a, b);
   }
@@ -259,6 +280,11 @@ double EvaluateUnary(PointwiseOp op, double a, const ScalarArgs& args) {
       return std::nearbyint(a);
     case kTrunc:
       return std::trunc(a);
+#define TRT_CASE(name, arity, result, commutative) \
+  case k##name:                                    \
+    return special::name(a);
+      TRT_SPECIAL_UNARY_OPS(TRT_CASE)
+#undef TRT_CASE
     default:
       return EvaluateActivation(op, a, args.p0, args.p1);
   }
@@ -299,6 +325,8 @@ bool EvaluateBool(PointwiseOp op, const ScalarArgs& args) {
       return IsFloat(args.types[0]) && std::isnan(args.values[0].f);
     case kIsInf:
       return IsFloat(args.types[0]) && std::isinf(args.values[0].f);
+    case kSignBit:
+      return IsFloat(args.types[0]) ? std::signbit(args.values[0].f) : args.values[0].i < 0;
     default:
       return IsFloat(args.types[0]) ? Compare(op, args.values[0].f, args.values[1].f)
                                     : Compare(op, args.values[0].i, args.values[1].i);
@@ -324,6 +352,9 @@ Value Evaluate(PointwiseOp op, DataType result, const ScalarArgs& args) {
   // A half register holds an f32 value; only a store rounds to 16 bits.
   const DataType round = result == DataType::kFloat64 ? result : DataType::kFloat32;
   const double a = args.values[0].f;
+  if (op == kNextAfter && round == DataType::kFloat32) {
+    return {std::nextafter(static_cast<float>(a), static_cast<float>(args.values[1].f)), 0};
+  }
   const double value =
       info.arity == 2 ? EvaluateBinary(op, a, args.values[1].f) : EvaluateUnary(op, a, args);
   return {RoundTo(round, value), 0};

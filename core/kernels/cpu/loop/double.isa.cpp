@@ -1,6 +1,7 @@
 // f64 operations. Elementary functions are the C library's.
 #include "core/kernels/cpu/loop/float_math.h"
 #include "core/kernels/cpu/loop/step_map.h"
+#include "core/kernels/reference/special_functions.h"
 
 namespace torch_tensorrt::core::kernels::TORCHTRT_ISA {
 namespace {
@@ -86,6 +87,14 @@ TRT_OP2(Pow, b == 2.0 ? a * a : pow(a, b))
 TRT_OP2(Maximum, a != a || a > b ? a : b)
 TRT_OP2(Minimum, a != a || a < b ? a : b)
 TRT_OP2(Atan2, atan2(a, b))
+TRT_OP2(CopySign, copysign(a, b))
+TRT_OP2(NextAfter, nextafter(a, b))
+#define TRT_SPECIAL(Name, arity, result, commutative) TRT_OP1(Name, special::Name(x))
+TRT_SPECIAL_UNARY_OPS(TRT_SPECIAL)
+#undef TRT_SPECIAL
+#define TRT_SPECIAL(Name, arity, result, commutative) TRT_OP2(Name, special::Name(a, b))
+TRT_SPECIAL_BINARY_OPS(TRT_SPECIAL)
+#undef TRT_SPECIAL
 
 StepFn FindUnary(PointwiseOp op) {
   switch (op) {
@@ -129,6 +138,9 @@ StepFn FindUnary(PointwiseOp op) {
     TRT_CASE(GeluTanh)
     TRT_CASE(HardSigmoid)
     TRT_CASE(HardSwish)
+#define TRT_SPECIAL(Name, arity, result, commutative) TRT_CASE(Name)
+    TRT_SPECIAL_UNARY_OPS(TRT_SPECIAL)
+#undef TRT_SPECIAL
 #undef TRT_CASE
 #define TRT_CASE(Name)       \
   case PointwiseOp::k##Name: \
@@ -162,6 +174,11 @@ StepFn FindDouble(PointwiseOp op, int scalars) {
     TRT_CASE(Maximum)
     TRT_CASE(Minimum)
     TRT_CASE(Atan2)
+    TRT_CASE(CopySign)
+    TRT_CASE(NextAfter)
+#define TRT_SPECIAL(Name, arity, result, commutative) TRT_CASE(Name)
+    TRT_SPECIAL_BINARY_OPS(TRT_SPECIAL)
+#undef TRT_SPECIAL
 #undef TRT_CASE
     default:
       return scalars == 0 ? FindUnary(op) : nullptr;

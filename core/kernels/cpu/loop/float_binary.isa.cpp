@@ -1,6 +1,7 @@
 // f32 operations on two arguments.
 #include "core/kernels/cpu/loop/float_math.h"
 #include "core/kernels/cpu/loop/step_map.h"
+#include "core/kernels/reference/special_functions.h"
 
 namespace torch_tensorrt::core::kernels::TORCHTRT_ISA {
 namespace {
@@ -32,6 +33,12 @@ TRT_SCALAR2(Remainder, RemainderOf(a, b))
 TRT_SCALAR2(Fmod, FmodOf(a, b))
 TRT_SCALAR2(Pow, PowOf(a, b))
 TRT_SCALAR2(Atan2, Atan2Of(a, b))
+TRT_SCALAR2(CopySign, copysignf(a, b))
+TRT_SCALAR2(NextAfter, nextafterf(a, b))
+#define TRT_SPECIAL(Name, arity, result, commutative) \
+  TRT_SCALAR2(Name, static_cast<float>(special::Name(a, b)))
+TRT_SPECIAL_BINARY_OPS(TRT_SPECIAL)
+#undef TRT_SPECIAL
 #undef TRT_SCALAR2
 
 // x ** scalar: the exponents that PyTorch too computes without pow().
@@ -83,6 +90,11 @@ StepFn FindFloatBinary(PointwiseOp op, int scalars) {
     TRT_CASE_SCALAR(Fmod)
     TRT_CASE_SCALAR(Pow)
     TRT_CASE_SCALAR(Atan2)
+    TRT_CASE_SCALAR(CopySign)
+    TRT_CASE_SCALAR(NextAfter)
+#define TRT_SPECIAL(Name, arity, result, commutative) TRT_CASE_SCALAR(Name)
+    TRT_SPECIAL_BINARY_OPS(TRT_SPECIAL)
+#undef TRT_SPECIAL
     default:
       return nullptr;
   }

@@ -1,6 +1,7 @@
 // f32 operations on one argument.
 #include "core/kernels/cpu/loop/step_map.h"
 #include "core/kernels/cpu/vecmath.h"
+#include "core/kernels/reference/special_functions.h"
 
 namespace torch_tensorrt::core::kernels::TORCHTRT_ISA {
 namespace {
@@ -63,6 +64,13 @@ TRT_LIBM1(Acosh, acoshf)
 TRT_LIBM1(Atanh, atanhf)
 #undef TRT_LIBM1
 
+#define TRT_SPECIAL(Name, arity, result, commutative)                                     \
+  struct Name##Op {                                                                       \
+    static TRT_INLINE float Run(float x) { return static_cast<float>(special::Name(x)); } \
+  };
+TRT_SPECIAL_UNARY_OPS(TRT_SPECIAL)
+#undef TRT_SPECIAL
+
 }  // namespace
 
 #define TRT_CASE(Name)       \
@@ -115,6 +123,9 @@ StepFn FindFloatUnary(PointwiseOp op) {
     TRT_CASE_LIBM(Asinh)
     TRT_CASE_LIBM(Acosh)
     TRT_CASE_LIBM(Atanh)
+#define TRT_SPECIAL(Name, arity, result, commutative) TRT_CASE_LIBM(Name)
+    TRT_SPECIAL_UNARY_OPS(TRT_SPECIAL)
+#undef TRT_SPECIAL
     default:
       return nullptr;
   }

@@ -26,6 +26,13 @@ TRT_OP2(LogicalXor, (a != T(0)) != (b != T(0)))
 TRT_OP1(LogicalNot, a == T(0))
 TRT_OP1(IsNan, a != a)
 // x - x is NaN for infinities (and for NaN).
+TRT_INLINE bool HasSign(float x) { return __builtin_signbit(x) != 0; }
+TRT_INLINE bool HasSign(double x) { return __builtin_signbit(x) != 0; }
+template <typename T>
+TRT_INLINE bool HasSign(T x) {
+  return x < T(0);
+}
+TRT_OP1(SignBit, HasSign(a))
 TRT_OP1(IsInf, (a == a) & (a - a != T(0)))
 
 template <typename T>
@@ -50,6 +57,7 @@ StepFn FindTyped(PointwiseOp op, int scalars) {
     TRT_CASE(LogicalNot)
     TRT_CASE(IsNan)
     TRT_CASE(IsInf)
+    TRT_CASE(SignBit)
 #undef TRT_CASE
     default:
       return nullptr;

@@ -42,8 +42,8 @@ class EpiloguePrinter {
     body +=
         StrCat("#pragma unroll\nfor (int v = 0; v < kCount; ++v) {\n", Indented(element, 2), "}\n");
     return StrCat(
-        "#include \"common.cuh\"\n#include \"math.cuh\"\n\ntypedef ", StorageName(out),
-        " trt_out;\ntypedef ", RegisterName(shape_.accumulator), " trt_acc;\n", ArgsStruct(),
+        IncludesOf(program_), "\ntypedef ", StorageName(out), " trt_out;\ntypedef ",
+        RegisterName(shape_.accumulator), " trt_acc;\n", ArgsStruct(),
         "template <int kCount>\nTRT_DEVICE void trt_epilogue(const trt_acc (&acc)[kCount], const ",
         "TrtEpilogueArgs& e, i64 row,\n                             i64 col, ",
         "trt_out (&out)[kCount]) {\n", Indented(body, 2), "}\n",

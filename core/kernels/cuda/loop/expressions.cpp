@@ -1,5 +1,6 @@
 #include "core/kernels/cuda/loop/expressions.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 
@@ -63,7 +64,28 @@ bool IsUniform(const loop::Program& program, size_t r, const std::vector<bool>& 
   return true;
 }
 
+bool IsSpecial(PointwiseOp op) {
+  switch (op) {
+#define TRT_CASE(name, arity, result, commutative) case PointwiseOp::k##name:
+    TRT_SPECIAL_UNARY_OPS(TRT_CASE)
+    TRT_SPECIAL_BINARY_OPS(TRT_CASE)
+#undef TRT_CASE
+    return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
+
+std::string IncludesOf(const loop::Program& program) {
+  const bool special =
+      std::any_of(program.instrs.begin(), program.instrs.end(), [](const Instr& instr) {
+        return instr.kind == InstrKind::kPointwise && IsSpecial(instr.op);
+      });
+  return StrCat("#include \"common.cuh\"\n#include \"math.cuh\"\n",
+                special ? "#include \"special_ops.cuh\"\n" : "");
+}
 
 std::string Literal(DataType type, double value, int64_t ivalue) {
   switch (type) {

@@ -12,6 +12,9 @@ namespace torch_tensorrt::core::kernels::cuda {
 // A value of a register type, exactly.
 std::string Literal(DataType type, double value, int64_t ivalue);
 
+// The include lines that a text of the program needs.
+std::string IncludesOf(const loop::Program& program);
+
 // Which registers have one value for all neighbouring elements, given which inputs do and which
 // Iota dims are `fixed`.
 std::vector<bool> UniformRegisters(const loop::Program& program,

@@ -31,7 +31,7 @@ class LoopPrinter {
   }
 
   std::string Print() const {
-    std::string text = "#include \"common.cuh\"\n#include \"math.cuh\"\n\n";
+    std::string text = IncludesOf(program_) + "\n";
     text += StrCat("typedef ", plan_.wide_index ? "i64" : "i32", " Index;\n");
     text += StrCat("typedef ", plan_.wide_index ? "u64" : "u32", " Unsigned;\n");
     text += StrCat("constexpr int kVector = ", plan_.vector, ";\n");

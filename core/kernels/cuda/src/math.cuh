@@ -273,6 +273,28 @@ TRT_DEVICE T PwReciprocal(T a) {
 }
 TRT_DEVICE float PwAtan2(float a, float b) { return atan2f(a, b); }
 TRT_DEVICE double PwAtan2(double a, double b) { return atan2(a, b); }
+TRT_DEVICE float PwCopySign(float a, float b) { return copysignf(a, b); }
+TRT_DEVICE double PwCopySign(double a, double b) { return copysign(a, b); }
+TRT_DEVICE float PwNextAfter(float a, float b) { return nextafterf(a, b); }
+TRT_DEVICE double PwNextAfter(double a, double b) { return nextafter(a, b); }
+TRT_DEVICE bool PwSignBit(float a) { return FloatBits(a) >> 31 != 0; }
+TRT_DEVICE bool PwSignBit(double a) { return copysign(1.0, a) < 0; }
+template <typename T>
+TRT_DEVICE bool PwSignBit(T a) {
+  return a < T{0};
+}
+template <typename T>
+TRT_DEVICE T PwGcd(T a, T b) {
+  typedef typename WideOf<T>::bits U;
+  U x = static_cast<U>(a < T{0} ? PwNeg(a) : a);
+  U y = static_cast<U>(b < T{0} ? PwNeg(b) : b);
+  while (y != 0) {
+    const U rest = x % y;
+    x = y;
+    y = rest;
+  }
+  return static_cast<T>(x);
+}
 template <typename T>
 TRT_DEVICE bool PwIsNan(T a) {
   return a != a;

@@ -1,5 +1,6 @@
 """Lowering on FX: decompositions, then one pass after the other."""
 
+from torch_tensorrt.dynamo.lowering import decompositions
 from torch_tensorrt.dynamo.lowering._api import (
     _aten_lowering_pass,
     _remove_lowering_pass,
@@ -26,6 +27,7 @@ from torch_tensorrt.dynamo.lowering.passes.constant_fold import (
 __all__ = [
     "_aten_lowering_pass",
     "_remove_lowering_pass",
+    "decompositions",
     "dump_lowering_passes",
     "get_decompositions",
     "get_lowering_pass_config",

@@ -67,7 +67,6 @@ KEPT_WHOLE: tuple[str, ...] = (
     "aten.upsample_bicubic2d.vec",
     "aten.pixel_shuffle.default",
     "aten.pixel_unshuffle.default",
-    "aten.grid_sampler_2d.default",
     # data movement
     "aten.embedding.default",
     "aten.one_hot.default",
@@ -79,6 +78,18 @@ KEPT_WHOLE: tuple[str, ...] = (
     "aten.replication_pad1d.default",
     "aten.replication_pad2d.default",
     "aten.replication_pad3d.default",
+)
+
+#: Operators outside of Core ATen that PyTorch's own decompositions take apart.
+ALSO_DECOMPOSED: tuple[str, ...] = (
+    "aten._addmm_activation.default",
+    "aten.dist.default",
+    "aten.grid_sampler_2d.default",
+    "aten.ldexp.Tensor",
+    "aten.special_zeta.other_scalar",
+    "aten.special_zeta.self_scalar",
+    "aten.tril_indices.default",
+    "aten.triu_indices.default",
 )
 
 #: SDPA is decomposed to matmul and softmax when ``decompose_attention`` is set.
@@ -136,7 +147,12 @@ def get_decompositions(
 
 @functools.cache
 def _base_table(everything: bool) -> DecompositionTable:
+    from torch._decomp import decomposition_table
+
     table: DecompositionTable = dict(torch.export.default_decompositions().items())
+    for op in resolve_overloads(ALSO_DECOMPOSED):
+        if op in decomposition_table:
+            table[op] = decomposition_table[op]
     if not everything:
         for op in resolve_overloads(KEPT_WHOLE):
             table.pop(op, None)

@@ -8,10 +8,20 @@ import torch_tensorrt
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo.conversion import node_support
 
-from tests.py.dynamo.conversion import cases_compute, cases_pointwise, cases_shape
+from tests.py.dynamo.conversion import (
+    cases_compute,
+    cases_pointwise,
+    cases_shape,
+    cases_special,
+)
 from tests.py.dynamo.conversion.harness import Case, check, graph_of, tensor
 
-CASES: list[Case] = [*cases_pointwise.CASES, *cases_shape.CASES, *cases_compute.CASES]
+CASES: list[Case] = [
+    *cases_pointwise.CASES,
+    *cases_shape.CASES,
+    *cases_compute.CASES,
+    *cases_special.CASES,
+]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -1,0 +1,75 @@
+"""A part of the operator database in every run, and the strict list.
+
+``python -m tests.opinfo`` runs all of it, in processes of its own.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.opinfo import expected
+from tests.opinfo.cases import DTYPES, ERRORS, OPS, case_named, cases, error_cases, supported
+from tests.opinfo.check import GOOD, NO_EAGER, Outcome, check, check_error
+
+#: Samples an operator; more of f32 than of the others.
+SAMPLES = {"f32": 2}
+#: The list names cases of a run with so many samples.
+LISTED_SAMPLES = 8
+
+
+def _exists(op: str, dtype: str) -> bool:
+    return op in OPS and supported(op, dtype)
+
+
+@pytest.mark.parametrize("op", list(OPS))
+def test_operator(op: str) -> None:
+    problems = []
+    for dtype in DTYPES:
+        if not supported(op, dtype) or (op, dtype) in expected.LISTED:
+            continue
+        most = SAMPLES.get(dtype, 1)
+        for case in cases(op, dtype, most, variants=dtype == "f32"):
+            outcome = check(case)
+            if outcome.status not in GOOD | {NO_EAGER}:
+                problems.append(f"{dtype} {case.name}: {outcome.status}, {outcome.detail}")
+    assert not problems, "\n".join(problems)
+
+
+@pytest.mark.parametrize("op", [op for op in OPS if supported(op, ERRORS)])
+def test_wrong_arguments_raise_as_in_eager_mode(op: str) -> None:
+    if (op, ERRORS) in expected.LISTED:
+        pytest.skip(f"listed: {expected.LISTED[op, ERRORS].reason}")
+    problems = []
+    for case in list(error_cases(op))[:4]:
+        outcome = check_error(case)
+        if outcome.status not in GOOD | {NO_EAGER}:
+            problems.append(f"{case.name}: {outcome.status}, {outcome.detail}")
+    assert not problems, "\n".join(problems)
+
+
+def _outcome(op: str, dtype: str, name: str) -> Outcome | None:
+    case = case_named(op, dtype, name, LISTED_SAMPLES)
+    if case is None:
+        return None
+    return check_error(case) if dtype == ERRORS else check(case)
+
+
+@pytest.mark.parametrize("op", sorted({op for op, _ in expected.LISTED}))
+def test_what_is_listed_fails_for_its_reason(op: str) -> None:
+    """A listed case that works, or that fails in another way, must leave the list."""
+    dtypes = [dtype for name, dtype in expected.LISTED if name == op]
+    for dtype in dtypes:
+        assert _exists(op, dtype), f"{op} {dtype} is listed and does not exist"
+    dtype = "f32" if "f32" in dtypes else dtypes[0]
+    entry = expected.LISTED[op, dtype]
+    if entry.case == "samples":  # not even its samples can be made
+        return
+    outcome = _outcome(op, dtype, entry.case)
+    assert outcome is not None, f"{op} {dtype} has no case {entry.case}"
+    assert outcome.status not in GOOD, f"{op} {dtype} {entry.case} works: take it off the list"
+    found = expected.reason_of(outcome.status, f"{outcome.reason} {entry.case}", dtype == ERRORS)
+    assert found == entry.reason, f"{outcome.status}, {outcome.detail}"
+
+
+def test_the_list_has_no_unknown_reason() -> None:
+    assert {entry.reason for entry in expected.LISTED.values()} <= set(expected.REASONS)
