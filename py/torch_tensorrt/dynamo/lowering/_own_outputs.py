@@ -158,9 +158,7 @@ def _expression(size: Any) -> Any:
 class _Separator:
     """Copies chains of views to the end of a graph, each step once."""
 
-    def __init__(
-        self, graph: fx.Graph, output: fx.Node, written: dict[fx.Node, fx.Node]
-    ) -> None:
+    def __init__(self, graph: fx.Graph, output: fx.Node, written: dict[fx.Node, fx.Node]) -> None:
         self._graph = graph
         self._output = output
         self._written = written

@@ -60,6 +60,10 @@ def in_torch(engine: fx.GraphModule) -> fx.GraphModule:
     return fx.GraphModule(engine, graph)
 
 
+#: These need the strides of capture. A reshape is a view wherever it can be one.
+_VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
+
+
 class _Splitter:
     """State of one cut."""
 
@@ -98,6 +102,9 @@ class _Splitter:
 
     def _copy(self, node: fx.Node) -> None:
         copied = self._graph.node_copy(node, lambda n: self._outer[n])
+        if copied.target in _VIEWS:
+            # What an engine made is packed, also where eager's result is not.
+            copied.target = torch.ops.aten.reshape.default
         self._outer[node] = copied
 
     def _copy_with_sources(self, node: fx.Node) -> None:
