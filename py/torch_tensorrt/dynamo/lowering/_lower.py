@@ -20,6 +20,7 @@ from torch_tensorrt.dynamo.lowering._own_outputs import (
     copy_fresh_constants,
     separate_output_views,
 )
+from torch_tensorrt.dynamo.lowering._strided_views import anchor_strided_views
 from torch_tensorrt.dynamo.lowering._unlift import unlift
 from torch_tensorrt.dynamo.lowering.passes import POST_LOWERING_PASSES
 
@@ -34,6 +35,7 @@ def post_lowering(
     Args:
         one_engine: Everything goes into one engine, outputs that are views too.
     """
+    anchor_strided_views(gm)
     if not one_engine:
         separate_output_views(gm)
     gm = POST_LOWERING_PASSES.run(gm, settings)
