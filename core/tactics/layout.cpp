@@ -86,7 +86,14 @@ Layout ExpandView(const Layout& in, const SymDims& dims) {
   const size_t lead = dims.size() - in.dims.size();
   for (size_t i = 0; i < dims.size(); ++i) {
     const bool broadcast = i < lead || (in.dims[i - lead].Equals(1) && !dims[i].Equals(1));
-    out.strides.push_back(broadcast ? SymInt(0) : in.strides[i - lead]);
+    if (broadcast) {
+      out.strides.push_back(0);
+    } else if (in.dims[i - lead] == dims[i] || in.dims[i - lead].is_constant()) {
+      out.strides.push_back(in.strides[i - lead]);
+    } else {
+      // A dim such as min(1, s) may be 1 when it is run: then it is repeated.
+      out.strides.push_back(in.strides[i - lead] * Min(in.dims[i - lead] - 1, 1));
+    }
   }
   return out;
 }

@@ -48,6 +48,20 @@ TEST(Layout, ExpandHasStrideZeroAndIsNotContiguous) {
   EXPECT_FALSE(Satisfies(e, LayoutNeed::kContiguous));
 }
 
+// The first row of s rows, which may be none: repeated, it is read again and again.
+TEST(Layout, ExpandRepeatsWhatTurnsOutToBeOne) {
+  const SymInt s = SymInt::Symbol("s");
+  const Layout e = ExpandView(ContiguousLayout({Min(1, s), 4}), {2, 4});
+  auto stride_at = [](const SymInt& stride, int64_t value) {
+    return *stride.Evaluate([value](std::string_view) { return std::optional<int64_t>(value); });
+  };
+  EXPECT_EQ(stride_at(e.strides[0], 3), 0);
+  EXPECT_EQ(stride_at(e.strides[1], 3), 1);
+  const Layout f = ExpandView(ContiguousLayout({s, 4}), {SymInt::Symbol("t"), 4});
+  EXPECT_EQ(stride_at(f.strides[0], 1), 0);
+  EXPECT_EQ(stride_at(f.strides[0], 5), 4);
+}
+
 TEST(Layout, NegativeStepsStartAtTheEnd) {
   const Layout f = SliceView(ContiguousLayout({5}), {4}, {5}, {-1});
   EXPECT_EQ(Text(f), "[5] [-1] +4");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import tempfile
@@ -191,6 +192,11 @@ def _control(
             captured = torch_tensorrt.dynamo.trace(program.module(), arg_inputs=specs)
             if decomposed:
                 captured = captured.run_decompositions()
+            if options.entry == "saved":
+                file = io.BytesIO()
+                torch.export.save(captured, file)
+                file.seek(0)
+                captured = torch.export.load(file)
             function = captured.module()
         with torch.no_grad():
             return run_all(program, function)

@@ -35,7 +35,7 @@ DTYPES: dict[str, torch.dtype] = {
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 FLOATS = ("f64", "f32", "f16", "bf16")
 
-_SPECIAL = (0.0, -0.0, float("inf"), -float("inf"), float("nan"), 1e-40)
+_SPECIAL = (0.0, -0.0, float("inf"), -float("inf"), float("nan"), 1e-30)
 
 Shape = tuple[int, ...]
 

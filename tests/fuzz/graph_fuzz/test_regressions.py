@@ -99,3 +99,43 @@ def test_rotation_of_integers() -> None:
         seed=8,
     )
     require_pass(program, Options("compile", (ONE, ("pass_through_build_failures", True))))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "v0 = torch.index_add(x0, 0, x1, x0[:1].expand(2, *x0.shape[1:]))",
+        "v0 = x0[:1].expand(2, *x0.shape[1:]).cumsum(0)",
+        "v0 = torch.cat([x0[:1].expand(2, *x0.shape[1:]), x0])",
+        "v0 = x0[:1].expand(2, *x0.shape[1:]).sum(0)",
+    ],
+)
+def test_a_repeated_first_row_of_a_dynamic_axis(line: str) -> None:
+    # error 0.879: the second row was read instead of the first
+    program = Program(
+        inputs=(Leaf("x0", ((3, 9, 5), (3, 9, 1))), Leaf("x1", ((2,),), "i64", "0:3")),
+        state=(),
+        lines=(line,),
+        outputs=("v0",),
+        seed=30135,
+    )
+    require_pass(program, Options("jit", (ONE,)))
+
+
+def test_a_view_in_torch_of_what_an_engine_packed() -> None:
+    # run: view size is not compatible with input tensor's size and stride
+    program = Program(
+        inputs=(Leaf("x0", ((2, 17, 8),)),),
+        state=tuple(Leaf(f"self.p{i}", ((8, 8),)) for i in range(3)),
+        lines=(
+            f"v0 = {_heads('x0', 'self.p0')}",
+            f"v1 = {_heads('x0', 'self.p1')}",
+            f"v2 = {_heads('x0', 'self.p2')}",
+            "v3 = F.scaled_dot_product_attention(v0, v1, v2, is_causal=True)",
+            "v4 = v3.transpose(1, 2).flatten(2)",
+        ),
+        outputs=("v4",),
+        seed=30039,
+    )
+    settings = (ONE, ("torch_executed_ops", ("aten.permute.default",)))
+    require_pass(program, Options("compile", settings))

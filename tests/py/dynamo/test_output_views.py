@@ -199,9 +199,7 @@ WRITES: dict[str, Function] = {
 
 @pytest.mark.parametrize("how", ["aot", "loaded", "jit"])
 @pytest.mark.parametrize("name", WRITES)
-def test_a_written_input_that_is_returned_is_the_input(
-    name: str, how: str, tmp_path: Path
-) -> None:
+def test_a_written_input_that_is_returned_is_the_input(name: str, how: str, tmp_path: Path) -> None:
     function = WRITES[name]
     torch._dynamo.reset()
     run: Callable[..., Any]

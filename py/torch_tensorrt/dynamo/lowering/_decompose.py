@@ -11,6 +11,7 @@ as not handled and take the general way.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import operator
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from torch import fx
 from torch._ops import OpOverload
 from torch.utils import _pytree as pytree
 
+from torch_tensorrt.dynamo._symbols import free_symbols
 from torch_tensorrt.dynamo.lowering._decompositions import (
     TORCH_TRT_DECOMPOSITIONS,
     DecompositionTable,
@@ -207,6 +209,7 @@ class _Decomposer:
         return result
 
     def _trace(self, op: Any, values: list[Any], dynamic: list[bool], spec: Any) -> fx.GraphModule:
+        from torch._dispatch.python import enable_python_dispatcher
         from torch.fx.experimental.proxy_tensor import make_fx
 
         run = replaced_composite_ops(self._table).get(op, op)
@@ -218,7 +221,11 @@ class _Decomposer:
             return run(*args, **kwargs)
 
         given = self._distinct([v for v, d in zip(values, dynamic, strict=True) if d])
-        with self._mode:
+        # Without the Python dispatcher some kernels ask a symbolic size for its number, which
+        # fixes it.
+        symbolic = any(free_symbols(value) for value in given)
+        dispatcher: Any = enable_python_dispatcher() if symbolic else contextlib.nullcontext()
+        with self._mode, dispatcher:
             traced = make_fx(call, decomposition_table=self._table, tracing_mode="real")(*given)
         for inner in traced.graph.nodes:
             schema = getattr(inner.target, "_schema", None)

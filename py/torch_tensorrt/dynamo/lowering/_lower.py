@@ -22,6 +22,7 @@ from torch_tensorrt.dynamo.lowering._own_outputs import (
     copy_fresh_constants,
     separate_output_views,
 )
+from torch_tensorrt.dynamo.lowering._strided_views import anchor_strided_views
 from torch_tensorrt.dynamo.lowering._unlift import unlift
 from torch_tensorrt.dynamo.lowering._write_in_place import write_in_place
 from torch_tensorrt.dynamo.lowering.passes import POST_LOWERING_PASSES
@@ -38,6 +39,7 @@ def post_lowering(
         one_engine: Everything goes into one engine, outputs that are views too.
     """
     expand_flex_attention(gm, settings)
+    anchor_strided_views(gm)
     if not one_engine:
         separate_output_views(gm)
     gm = POST_LOWERING_PASSES.run(gm, settings)

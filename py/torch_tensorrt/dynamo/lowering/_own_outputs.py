@@ -49,7 +49,7 @@ def separate_output_views(gm: fx.GraphModule) -> None:
     """
     output = gm.graph.output_node()
     results = [node for node in output.all_input_nodes if _is_tensor(node)]
-    bases = {node: _base_of(node) for node in results}
+    bases = {node: base_of(node) for node in results}
     shown = Counter(bases.values())
     written = _written(gm)
     separate = _Separator(gm.graph, output, written).copy
@@ -118,7 +118,8 @@ def _is_item_of_view(node: fx.Node) -> bool:
     )
 
 
-def _base_of(node: fx.Node) -> fx.Node:
+def base_of(node: fx.Node) -> fx.Node:
+    """What ``node`` is a view of in the end; itself when it is no view."""
     source = _viewed(node)
     while source is not None:
         node, source = source, _viewed(source)
@@ -128,9 +129,9 @@ def _base_of(node: fx.Node) -> fx.Node:
 def _is_observable(node: fx.Node, base: fx.Node, shared: bool) -> bool:
     if base.op in ("placeholder", "get_attr"):
         return True
-    if not shared and _is_contiguous(node.meta["val"]):
+    if not shared and is_contiguous(node.meta["val"]):
         return False
-    return _is_contiguous(base.meta.get("val")) or not _has_strides_as_arguments(node)
+    return is_contiguous(base.meta.get("val")) or not _has_strides_as_arguments(node)
 
 
 def _has_strides_as_arguments(node: fx.Node) -> bool:
@@ -142,7 +143,7 @@ def _has_strides_as_arguments(node: fx.Node) -> bool:
     return False
 
 
-def _is_contiguous(value: Any) -> bool:
+def is_contiguous(value: Any) -> bool:
     """Whether a fake tensor is packed in row-major order for all values of its symbols."""
     if not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
         return False
@@ -163,9 +164,7 @@ def _expression(size: Any) -> Any:
 class _Separator:
     """Copies chains of views to the end of a graph, each step once."""
 
-    def __init__(
-        self, graph: fx.Graph, output: fx.Node, written: dict[fx.Node, fx.Node]
-    ) -> None:
+    def __init__(self, graph: fx.Graph, output: fx.Node, written: dict[fx.Node, fx.Node]) -> None:
         self._graph = graph
         self._output = output
         self._written = written

@@ -114,6 +114,9 @@ def _size_value(gm: fx.GraphModule, symbol: Any) -> torch.SymInt:
                 return size
     raise RuntimeError(f"[partition] no value in the graph gives the size {symbol}")
 
+#: These need the strides of capture. A reshape is a view wherever it can be one.
+_VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
+
 
 class _Splitter:
     """State of one cut."""
@@ -153,6 +156,9 @@ class _Splitter:
 
     def _copy(self, node: fx.Node) -> None:
         copied = self._graph.node_copy(node, lambda n: self._outer[n])
+        if copied.target in _VIEWS:
+            # What an engine made is packed, also where eager's result is not.
+            copied.target = torch.ops.aten.reshape.default
         self._outer[node] = copied
 
     def _copy_with_sources(self, node: fx.Node) -> None:

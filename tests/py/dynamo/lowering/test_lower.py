@@ -130,6 +130,23 @@ def test_operands_that_look_alike_are_told_apart(function):
     torch.testing.assert_close(gm(x, y), function(x, y))
 
 
+def test_decompositions_fix_no_size():
+    class Model(nn.Module):
+        def forward(self, x, y):
+            ones = torch.eye(x.shape[0])
+            return ones + y, nn.functional.pad(ones, (1, 1))
+
+    wide = Input(min_shape=(1, 8), opt_shape=(6, 8), max_shape=(9, 8))
+    square = Input(min_shape=(1, 1), opt_shape=(6, 6), max_shape=(9, 9))
+    gm = lowering.lower_exported_program(trace(Model(), arg_inputs=[wide, square]), SETTINGS)
+    for size in (6, 1, 9):
+        x, y = torch.randn(size, 8), torch.randn(size, size)
+        for made, wanted in zip(gm(x, y), Model()(x, y), strict=True):
+            assert torch.equal(made, wanted)
+    sizes = [s for n in gm.graph.nodes if n.op == "placeholder" for s in n.meta["val"].shape]
+    assert sum(isinstance(size, torch.SymInt) for size in sizes) == 3
+
+
 def test_composites_are_kept_whole():
     gm = lowering.lower_exported_program(
         trace(Sequence().eval(), arg_inputs=[torch.randn(2, 5, 16)]), SETTINGS
