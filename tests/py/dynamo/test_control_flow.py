@@ -316,16 +316,21 @@ def test_a_size_that_no_input_of_the_branch_has(tmp_path):
             same(loaded(torch.randn(rows), y), model(torch.randn(rows), y))
 
 
-def test_nothing_to_scan_over_is_an_error():
+def test_nothing_to_scan_over_is_an_error(tmp_path):
     model = Scan().eval()
     specs = [
         Input(shape=(2, 8)),
         Input(min_shape=(0, 2, 8), opt_shape=(3, 2, 8), max_shape=(9, 2, 8)),
     ]
     module = torch_tensorrt.compile(model, arg_inputs=specs)
-    given = torch.randn(2, 8), torch.randn(7, 2, 8)
+    path = str(tmp_path / "model.ep")
+    torch_tensorrt.save(module, path)
+    loaded = torch_tensorrt.load(path).module()
     with torch.no_grad():
-        same(module(*given), model(*given))
+        for rows in (1, 7, 9):
+            given = torch.randn(2, 8), torch.randn(rows, 2, 8)
+            same(module(*given), model(*given))
+            same(loaded(*given), model(*given))
         with pytest.raises((ValueError, RuntimeError), match=r"no rows|range"):
             module(torch.randn(2, 8), torch.randn(0, 2, 8))
 

@@ -9,10 +9,11 @@ from torch import nn
 from torch_tensorrt._exceptions import ConversionError, EngineBuildError
 from torch_tensorrt.dynamo import CompilationSettings, lowering, trace
 from torch_tensorrt.dynamo import _build as build_module
+from torch_tensorrt.dynamo import _compiler as compiler_module
 from torch_tensorrt.dynamo._build import compile_module
 from torch_tensorrt.dynamo._ladder import MAX_LEFT_OUT, MAX_TRIALS, Ladder
+from torch_tensorrt.dynamo._op_names import op_names
 from torch_tensorrt.dynamo.partitioning._split import in_torch
-from torch_tensorrt.dynamo.partitioning._support import op_names
 
 
 class Chain(nn.Module):
@@ -187,18 +188,24 @@ def test_a_real_build_that_fails_costs_one_operator():
     torch.testing.assert_close(module(x), model(x))
 
 
-def test_partitioning_that_fails_runs_in_pytorch(monkeypatch, caplog):
+@pytest.mark.parametrize("stage", ["partition", "lower_exported_program"])
+def test_a_stage_that_fails_runs_in_pytorch(stage, monkeypatch, caplog, tmp_path):
     def broken(*args, **kwargs):
         raise KeyError("a bug")
 
-    monkeypatch.setattr(build_module, "partition", broken)
-    model, x = Chain().eval(), torch.randn(3, 4)
-    module = torch_tensorrt.compile(model, arg_inputs=[x])
+    monkeypatch.setattr(build_module if stage == "partition" else compiler_module, stage, broken)
+    model = Chain().eval()
+    spec = torch_tensorrt.Input(min_shape=(1, 4), opt_shape=(3, 4), max_shape=(9, 4))
+    module = torch_tensorrt.compile(model, arg_inputs=[spec])
     assert "runs in PyTorch" in caplog.text
     assert "a bug" in caplog.text
+    x = torch.randn(7, 4)
     torch.testing.assert_close(module(x), model(x))
+    path = str(tmp_path / "model.ep")
+    torch_tensorrt.save(module, path)
+    torch.testing.assert_close(torch_tensorrt.load(path).module()(x), model(x))
     with pytest.raises(KeyError):
-        torch_tensorrt.compile(model, arg_inputs=[x], pass_through_build_failures=True)
+        torch_tensorrt.compile(model, arg_inputs=[spec], pass_through_build_failures=True)
 
 
 def test_a_step_down_with_nothing_left_to_try():
