@@ -7,7 +7,7 @@ import torch
 import torch_tensorrt
 from torch import nn
 from torch_tensorrt._exceptions import ConversionError, EngineBuildError
-from torch_tensorrt.dynamo import CompilationSettings, lowering, trace
+from torch_tensorrt.dynamo import CompilationSettings, conversion, lowering, trace
 from torch_tensorrt.dynamo import _build as build_module
 from torch_tensorrt.dynamo import _compiler as compiler_module
 from torch_tensorrt.dynamo._build import compile_module
@@ -175,17 +175,33 @@ def test_dynamic_sizes_in_trials():
             torch.testing.assert_close(got, wanted)
 
 
-def test_a_real_build_that_fails_costs_one_operator():
-    """A tactic that is switched off has no replacement when the reference one is off too."""
+@pytest.mark.parametrize("just_in_time", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+def test_both_entry_points_keep_engines_around_an_operator(just_in_time, named, monkeypatch):
+    torch._dynamo.reset()
+    real = conversion.convert_module
+
+    def failing(module, *args, **keywords):
+        for node in module.graph.nodes:
+            if node.op == "call_function" and "softmax" in str(node.target):
+                where = f"layer '{node.name}'" if named else "somewhere"
+                raise EngineBuildError(f"[Softmax] {where} has no tactic")
+        return real(module, *args, **keywords)
+
+    monkeypatch.setattr(conversion, "convert_module", failing)
     model = nn.Sequential(nn.Linear(4, 4), nn.Softmax(-1), nn.Linear(4, 4)).eval()
-    x = torch.randn(2, 4)
-    core = torch_tensorrt.dynamo.conversion._values.core()
-    softmax = {name for name in core.tactic_names() if "softmax" in name.lower()}
-    assert softmax
-    module = torch_tensorrt.compile(
-        model, arg_inputs=[x], disabled_tactics=softmax, min_block_size=1
-    )
-    torch.testing.assert_close(module(x), model(x))
+    x, built = torch.randn(2, 4), []
+    monkeypatch.setattr(build_module, "log_summary", lambda result, _: built.append(result))
+    with torch.no_grad():
+        if just_in_time:
+            module = torch.compile(model, backend="tensorrt", options={"min_block_size": 1})
+        else:
+            module = torch_tensorrt.compile(model, arg_inputs=[x], min_block_size=1)
+        torch.testing.assert_close(module(x), model(x))
+    [result] = built
+    assert [left.op for left in result.partition.left_in_torch] == ["aten._softmax.default"]
+    assert len(result.partition.graph.engines) == 2
+    assert not result.failed
 
 
 @pytest.mark.parametrize("stage", ["partition", "lower_exported_program"])
