@@ -117,14 +117,16 @@ def take_apart(node: fx.Node) -> Flow | None:
 
 
 def _cond(node: fx.Node) -> Flow:
-    predicate, then_graph, else_graph, *rest = node.args
+    arguments: Any = node.args
+    predicate, then_graph, else_graph, *rest = arguments
     operands = list(rest[0] if rest else node.kwargs.get("operands", ()))  # type: ignore[arg-type]
     branches = [Branch("then", then_graph, operands), Branch("else", else_graph, operands)]
     return Flow(CondEngines, branches, lambda own: (predicate, own[0], own[1]))
 
 
 def _while(node: fx.Node) -> Flow:
-    condition, body, carried, constants = node.args[:4]
+    arguments: Any = node.args
+    condition, body, carried, constants = arguments[:4]
     carried = list(carried)
     operands = [*carried, *constants]
     branches = [
@@ -139,12 +141,14 @@ def _while(node: fx.Node) -> Flow:
 
 
 def _scan(node: fx.Node) -> Flow:
-    body, carried, xs, constants = node.args[:4]
+    arguments: Any = node.args
+    body, carried, xs, constants = arguments[:4]
     return _scan_of(body, list(carried), list(xs), list(constants))
 
 
 def _map(node: fx.Node) -> Flow:
-    body, xs, constants = node.args[:3]
+    arguments: Any = node.args
+    body, xs, constants = arguments[:3]
     return _scan_of(body, [], list(xs), list(constants))
 
 
@@ -175,7 +179,7 @@ def place_control_flow(
     for index, node in enumerate(n for n in list(gm.graph.nodes) if take_apart(n) is not None):
         flow = take_apart(node)
         assert flow is not None
-        name = f"_{node.target.__name__!s}_{index}"  # type: ignore[union-attr]
+        name = f"_{node.target.__name__!s}_{index}"
         try:
             _replace(gm, node, flow, name, settings, build, placed)
         except NotOneEngine as reason:
@@ -319,8 +323,8 @@ def own_results(graph: fx.GraphModule) -> None:
         NotOneEngine: a result is no tensor.
     """
     output = graph.graph.output_node()
-    results = output.args[0]
-    listed = list(results) if isinstance(results, (list, tuple)) else [results]
+    results: Any = output.args[0]
+    listed: list[Any] = list(results) if isinstance(results, (list, tuple)) else [results]
     if not all(isinstance(value, fx.Node) and _is_tensor(value) for value in listed):
         raise NotOneEngine("it gives numbers, engines give tensors")
     seen: set[fx.Node] = set()

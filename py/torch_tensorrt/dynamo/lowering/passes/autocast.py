@@ -156,7 +156,7 @@ def _is_shallow(node: fx.Node, most: int) -> bool:
     if packet is aten.convolution:
         weight = shapes[1]
         transposed, groups = node.args[6], node.args[8]
-        first: Any = weight[0] // groups if transposed else weight[1]  # type: ignore[operator]
+        first: Any = weight[0] // groups if transposed else weight[1]
         depth: Any = first
         for size in weight[2:]:
             depth = depth * size
