@@ -156,7 +156,9 @@ def fake_run_scan(
 ) -> list[torch.Tensor]:
     """The body's outputs for one row; those after the carried tensors with all rows."""
     rows = xs[0].shape[0]
-    one = fake_execute_engine([*carried, *(x.select(0, 0) for x in xs), *constants], body)
+    # Not a view of the first row: there need not be one while sizes are symbols.
+    row = [torch.empty(x.shape[1:], dtype=x.dtype, device=x.device) for x in xs]
+    one = fake_execute_engine([*carried, *row, *constants], body)
     made = one[len(carried) :]
     stacked = [torch.empty([rows, *t.shape], dtype=t.dtype, device=t.device) for t in made]
     return [*one[: len(carried)], *stacked]

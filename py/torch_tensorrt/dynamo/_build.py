@@ -6,7 +6,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -174,18 +174,23 @@ class _Engines:
         )
         return built.module, built.partition
 
-    def _build(self, engine: EngineSubgraph) -> torch.nn.Module:
+    def _build(
+        self, engine: EngineSubgraph, settings: CompilationSettings | None = None
+    ) -> torch.nn.Module:
         build: Converter | None = self._convert
         if build is None:
             from torch_tensorrt.dynamo.conversion import convert_module
 
             build = convert_module
         ranges = input_ranges(engine.module, self._declared)
-        return build(engine.module, self._settings, name=engine.name, input_ranges=ranges)
+        chosen = settings or self._settings
+        return build(engine.module, chosen, name=engine.name, input_ranges=ranges)
 
     def _try(self, nodes: list[fx.Node]) -> Exception | None:
         try:
-            self._build(subgraph_of(self._gm, nodes, "_trial"))
+            # Nobody will look for these engines again.
+            kept = replace(self._settings, cache_built_engines=False)
+            self._build(subgraph_of(self._gm, nodes, "_trial"), kept)
         except Exception as error:
             return error
         return None

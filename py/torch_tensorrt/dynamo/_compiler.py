@@ -26,7 +26,7 @@ from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
 from torch_tensorrt.dynamo._lifted_buffers import refuse_writes
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
-from torch_tensorrt.dynamo.lowering import lower_exported_program
+from torch_tensorrt.dynamo.lowering import lower_exported_program, unlift
 from torch_tensorrt.dynamo.partitioning import partition
 from torch_tensorrt.dynamo.partitioning._modules import names_in_program, require_modules
 from torch_tensorrt.dynamo.partitioning._split import whole_subgraph
@@ -61,8 +61,9 @@ def compile(
         UnsupportedOperatorException: see ``require_full_compilation``.
     """
     declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
-    gm, settings = _lowered(exported_program, options)
+    settings = _checked(exported_program, options)
     try:
+        gm = lower_exported_program(exported_program, settings)
         result = compile_module(gm, settings, declared_ranges(gm, declared)).module
     except (TorchTensorRTError, InvalidOptionError, OSError):
         raise  # these say what the caller asked for and cannot have
@@ -74,7 +75,7 @@ def compile(
             "pass_through_build_failures=True raises the error",
             *(type(error).__name__, error),
         )
-        result = gm
+        result = gm = unlift(exported_program)
     result = guard(result, exported_program, gm)
     result.meta["torch_tensorrt_inputs"] = declared
     return result
@@ -113,7 +114,8 @@ def convert_exported_program_to_serialized_trt_engine(
     """
     declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
     options = {**options, "require_full_compilation": True}
-    gm, settings = _lowered(exported_program, options, one_engine=True)
+    settings = _checked(exported_program, options)
+    gm = lower_exported_program(exported_program, settings, one_engine=True)
     ranges = declared_ranges(gm, declared)
     placeholders = list(gm.graph.find_nodes(op="placeholder"))
     results: Any = gm.graph.output_node().args[0]
@@ -167,15 +169,13 @@ def declared_ranges(gm: fx.GraphModule, declared: Any) -> Ranges:
     return ranges
 
 
-def _lowered(
-    program: ExportedProgram, options: Mapping[str, Any], *, one_engine: bool = False
-) -> tuple[fx.GraphModule, CompilationSettings]:
-    """The lowered graph, and the settings, after every check that needs no graph."""
+def _checked(program: ExportedProgram, options: Mapping[str, Any]) -> CompilationSettings:
+    """The settings, after every check that needs no graph."""
     settings = validate_options(options)
     require_target(settings)
     _require_program(program)
     require_modules(settings.torch_executed_modules, names_in_program(program))
-    return lower_exported_program(program, settings, one_engine=one_engine), settings
+    return settings
 
 
 def _require_program(program: Any) -> None:

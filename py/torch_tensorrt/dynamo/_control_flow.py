@@ -19,6 +19,7 @@ from torch import fx
 from torch.fx.experimental.symbolic_shapes import free_unbacked_symbols
 
 from torch_tensorrt._exceptions import UnsupportedNode, UnsupportedOperatorException
+from torch_tensorrt.dynamo._flow_nodes import Branch, Flow, take_apart
 from torch_tensorrt.dynamo._marks import PLACED, REASON
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import SymbolBindings, free_symbols, is_number_node
@@ -28,13 +29,7 @@ from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute, m
 from torch_tensorrt.dynamo.partitioning import EngineSubgraph, Partition, partition
 from torch_tensorrt.dynamo.partitioning._split import whole_subgraph
 from torch_tensorrt.dynamo.partitioning._units import counts_as_op
-from torch_tensorrt.dynamo.runtime._control_flow import (
-    CondEngines,
-    ControlFlowModule,
-    MixedBranch,
-    ScanEngines,
-    WhileEngines,
-)
+from torch_tensorrt.dynamo.runtime._control_flow import CondEngines, MixedBranch
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -42,41 +37,6 @@ logger = logging.getLogger("torch_tensorrt")
 Build = Callable[[EngineSubgraph], torch.nn.Module]
 #: Compiles one graph: engines and PyTorch.
 Compile = Callable[[fx.GraphModule], tuple[fx.GraphModule, Partition]]
-
-_hop = torch.ops.higher_order
-
-
-@dataclass(frozen=True)
-class Branch:
-    """One graph of a control-flow node.
-
-    Attributes:
-        role: For the engine's name.
-        graph: Node of the attribute that holds it.
-        operands: What its placeholders are called with, in order.
-        fixed: How many of them, from the first, are an engine's inputs even when they are
-            constants.
-    """
-
-    role: str
-    graph: fx.Node
-    operands: list[Any]
-    fixed: int = 0
-
-
-@dataclass(frozen=True)
-class Flow:
-    """A control-flow node, taken apart.
-
-    Attributes:
-        kind: Module that runs it.
-        branches: Its graphs, in the order of the module's engines.
-        inputs: Arguments of the module, from the inputs of each branch's engine.
-    """
-
-    kind: type[ControlFlowModule]
-    branches: list[Branch]
-    inputs: Callable[[list[list[Any]]], tuple[Any, ...]]
 
 
 @dataclass
@@ -108,60 +68,6 @@ class NotOneEngine(Exception):
     """A branch that cannot run wholly in one engine; says why."""
 
 
-def take_apart(node: fx.Node) -> Flow | None:
-    """The parts of a control-flow node; None for other nodes."""
-    if node.op != "call_function":
-        return None
-    taken = _TAKES.get(node.target)
-    return None if taken is None else taken(node)
-
-
-def _cond(node: fx.Node) -> Flow:
-    predicate, then_graph, else_graph, *rest = node.args
-    operands = list(rest[0] if rest else node.kwargs.get("operands", ()))  # type: ignore[arg-type]
-    branches = [Branch("then", then_graph, operands), Branch("else", else_graph, operands)]
-    return Flow(CondEngines, branches, lambda own: (predicate, own[0], own[1]))
-
-
-def _while(node: fx.Node) -> Flow:
-    condition, body, carried, constants = node.args[:4]
-    carried = list(carried)
-    operands = [*carried, *constants]
-    branches = [
-        Branch("condition", condition, operands, len(carried)),
-        Branch("body", body, operands, len(carried)),
-    ]
-    return Flow(
-        WhileEngines,
-        branches,
-        lambda own: (carried, own[0][len(carried) :], own[1][len(carried) :]),
-    )
-
-
-def _scan(node: fx.Node) -> Flow:
-    body, carried, xs, constants = node.args[:4]
-    return _scan_of(body, list(carried), list(xs), list(constants))
-
-
-def _map(node: fx.Node) -> Flow:
-    body, xs, constants = node.args[:3]
-    return _scan_of(body, [], list(xs), list(constants))
-
-
-def _scan_of(body: Any, carried: list[Any], xs: list[Any], constants: list[Any]) -> Flow:
-    fixed = len(carried) + len(xs)
-    branch = Branch("body", body, [*carried, *xs, *constants], fixed)
-    return Flow(ScanEngines, [branch], lambda own: (carried, xs, own[0][fixed:]))
-
-
-_TAKES: dict[Any, Callable[[fx.Node], Flow]] = {
-    _hop.cond: _cond,
-    _hop.while_loop: _while,
-    _hop.scan: _scan,
-    _hop.map_impl: _map,
-}
-
-
 def place_control_flow(
     gm: fx.GraphModule, settings: CompilationSettings, build: Build, compile_graph: Compile
 ) -> Placed:
@@ -175,7 +81,7 @@ def place_control_flow(
     for index, node in enumerate(n for n in list(gm.graph.nodes) if take_apart(n) is not None):
         flow = take_apart(node)
         assert flow is not None
-        name = f"_{node.target.__name__!s}_{index}"  # type: ignore[union-attr]
+        name = f"_{node.target.__name__!s}_{index}"
         try:
             _replace(gm, node, flow, name, settings, build, placed)
         except NotOneEngine as reason:
@@ -319,8 +225,8 @@ def own_results(graph: fx.GraphModule) -> None:
         NotOneEngine: a result is no tensor.
     """
     output = graph.graph.output_node()
-    results = output.args[0]
-    listed = list(results) if isinstance(results, (list, tuple)) else [results]
+    results: Any = output.args[0]
+    listed: list[Any] = list(results) if isinstance(results, (list, tuple)) else [results]
     if not all(isinstance(value, fx.Node) and _is_tensor(value) for value in listed):
         raise NotOneEngine("it gives numbers, engines give tensors")
     seen: set[fx.Node] = set()

@@ -73,11 +73,17 @@ class Ladder:
         return False
 
     def _search(self, nodes: list[fx.Node], error: Exception, trial: Trial) -> bool:
-        """Find the one node that fails, or a place to cut; False when trials run out."""
+        """Find the one node that fails, or a place to cut; False when trials run out, or when
+        whatever is tried fails."""
+        whole = nodes
         while True:
             ops = [node for node in nodes if counts_as_op(node)]
-            if len(ops) == 1:
-                self._leave_out(ops[0], error)
+            named = named_node(nodes, error) if nodes is not whole else None
+            if named is not None or len(ops) == 1:
+                culprit = named or ops[0]
+                if named is None and self._all_fail(whole, culprit, trial):
+                    return False
+                self._leave_out(culprit, error)
                 return True
             middle = ops[len(ops) // 2]
             for half in cut_before(nodes, middle):
@@ -91,10 +97,16 @@ class Ladder:
             else:
                 self._cut(middle, error)
                 return True
-            named = named_node(nodes, error)
-            if named is not None:
-                self._leave_out(named, error)
-                return True
+
+    def _all_fail(self, nodes: Sequence[fx.Node], culprit: fx.Node, trial: Trial) -> bool:
+        """Whether another operator fails by itself too: then it is not about ``culprit``."""
+        others = [n for n in nodes if counts_as_op(n) and n.target != culprit.target]
+        if not others or self.trials == 0:
+            return False
+        self.trials -= 1
+        own = [n for n in nodes if n is others[0] or n.args[:1] == (others[0],)]
+        alone = [n for n in own if n is others[0] or not counts_as_op(n)]
+        return trial(alone) is not None
 
     def _leave_out(self, node: fx.Node, error: Exception) -> None:
         logger.warning("an operator is left in PyTorch: %s: %s", node.name, error_text(error))

@@ -316,16 +316,21 @@ def test_a_size_that_no_input_of_the_branch_has(tmp_path):
             same(loaded(torch.randn(rows), y), model(torch.randn(rows), y))
 
 
-def test_nothing_to_scan_over_is_an_error():
+def test_nothing_to_scan_over_is_an_error(tmp_path):
     model = Scan().eval()
     specs = [
         Input(shape=(2, 8)),
         Input(min_shape=(0, 2, 8), opt_shape=(3, 2, 8), max_shape=(9, 2, 8)),
     ]
     module = torch_tensorrt.compile(model, arg_inputs=specs)
-    given = torch.randn(2, 8), torch.randn(7, 2, 8)
+    path = str(tmp_path / "model.ep")
+    torch_tensorrt.save(module, path)
+    loaded = torch_tensorrt.load(path).module()
     with torch.no_grad():
-        same(module(*given), model(*given))
+        for rows in (1, 7, 9):
+            given = torch.randn(2, 8), torch.randn(rows, 2, 8)
+            same(module(*given), model(*given))
+            same(loaded(*given), model(*given))
         with pytest.raises((ValueError, RuntimeError), match=r"no rows|range"):
             module(torch.randn(2, 8), torch.randn(0, 2, 8))
 
@@ -437,3 +442,52 @@ def test_results_whose_sizes_depend_on_the_branch():
     module = torch_tensorrt.dynamo.compile(program, arg_inputs=[x], min_block_size=1)
     same(module(x), model(x))
     same(module(-x), model(-x))
+
+
+def test_dynamic_sizes_just_in_time(case):
+    model, inputs, _ = case
+    fast = torch.compile(
+        model,
+        backend="tensorrt",
+        dynamic=True,
+        options={"min_block_size": 1, "require_full_compilation": True},
+    )
+    with torch.no_grad():
+        for rows in (4, 6, 9):
+            given = inputs(rows, 1.0)
+            same(fast(*given), model(*given))
+
+
+class SizeAsValue(nn.Module):
+    def forward(self, x):
+        def body(i, x):
+            return i + 1, x * x.shape[0] + torch.arange(x.shape[0])[:, None]
+
+        start = torch.zeros((), dtype=torch.int64)
+        return while_loop(lambda i, x: i < 3, body, (start, x))[1]
+
+
+def test_sizes_inside_a_body():
+    model = SizeAsValue().eval()
+    spec = Input(min_shape=(1, 2), opt_shape=(4, 2), max_shape=(9, 2))
+    module = torch_tensorrt.compile(model, arg_inputs=[spec], require_full_compilation=True)
+    assert placed(module, WhileEngines)
+    for rows in (1, 5, 9):
+        x = torch.randn(rows, 2)
+        same(module(x), model(x))
+
+
+def test_flex_attention_of_any_length():
+    spec = Input(
+        min_shape=(1, 2, 2, 8),
+        opt_shape=(1, 2, 8, 8),
+        max_shape=(1, 2, 64, 8),
+        shared_dims={2: "n"},
+    )
+    model = Flex("causal").eval()
+    module = torch_tensorrt.compile(
+        model, arg_inputs=[spec, spec, spec], require_full_compilation=True
+    )
+    for length in (2, 33, 64):
+        given = [torch.randn(1, 2, length, 8) for _ in range(3)]
+        same(module(*given), model(*given))

@@ -7,12 +7,13 @@ import torch
 import torch_tensorrt
 from torch import nn
 from torch_tensorrt._exceptions import ConversionError, EngineBuildError
-from torch_tensorrt.dynamo import CompilationSettings, lowering, trace
+from torch_tensorrt.dynamo import CompilationSettings, conversion, lowering, trace
 from torch_tensorrt.dynamo import _build as build_module
+from torch_tensorrt.dynamo import _compiler as compiler_module
 from torch_tensorrt.dynamo._build import compile_module
 from torch_tensorrt.dynamo._ladder import MAX_LEFT_OUT, MAX_TRIALS, Ladder
+from torch_tensorrt.dynamo._op_names import op_names
 from torch_tensorrt.dynamo.partitioning._split import in_torch
-from torch_tensorrt.dynamo.partitioning._support import op_names
 
 
 class Chain(nn.Module):
@@ -174,31 +175,53 @@ def test_dynamic_sizes_in_trials():
             torch.testing.assert_close(got, wanted)
 
 
-def test_a_real_build_that_fails_costs_one_operator():
-    """A tactic that is switched off has no replacement when the reference one is off too."""
+@pytest.mark.parametrize("just_in_time", [True, False])
+@pytest.mark.parametrize("named", [True, False])
+def test_both_entry_points_keep_engines_around_an_operator(just_in_time, named, monkeypatch):
+    torch._dynamo.reset()
+    real = conversion.convert_module
+
+    def failing(module, *args, **keywords):
+        for node in module.graph.nodes:
+            if node.op == "call_function" and "softmax" in str(node.target):
+                where = f"layer '{node.name}'" if named else "somewhere"
+                raise EngineBuildError(f"[Softmax] {where} has no tactic")
+        return real(module, *args, **keywords)
+
+    monkeypatch.setattr(conversion, "convert_module", failing)
     model = nn.Sequential(nn.Linear(4, 4), nn.Softmax(-1), nn.Linear(4, 4)).eval()
-    x = torch.randn(2, 4)
-    core = torch_tensorrt.dynamo.conversion._values.core()
-    softmax = {name for name in core.tactic_names() if "softmax" in name.lower()}
-    assert softmax
-    module = torch_tensorrt.compile(
-        model, arg_inputs=[x], disabled_tactics=softmax, min_block_size=1
-    )
-    torch.testing.assert_close(module(x), model(x))
+    x, built = torch.randn(2, 4), []
+    monkeypatch.setattr(build_module, "log_summary", lambda result, _: built.append(result))
+    with torch.no_grad():
+        if just_in_time:
+            module = torch.compile(model, backend="tensorrt", options={"min_block_size": 1})
+        else:
+            module = torch_tensorrt.compile(model, arg_inputs=[x], min_block_size=1)
+        torch.testing.assert_close(module(x), model(x))
+    [result] = built
+    assert [left.op for left in result.partition.left_in_torch] == ["aten._softmax.default"]
+    assert len(result.partition.graph.engines) == 2
+    assert not result.failed
 
 
-def test_partitioning_that_fails_runs_in_pytorch(monkeypatch, caplog):
+@pytest.mark.parametrize("stage", ["partition", "lower_exported_program"])
+def test_a_stage_that_fails_runs_in_pytorch(stage, monkeypatch, caplog, tmp_path):
     def broken(*args, **kwargs):
         raise KeyError("a bug")
 
-    monkeypatch.setattr(build_module, "partition", broken)
-    model, x = Chain().eval(), torch.randn(3, 4)
-    module = torch_tensorrt.compile(model, arg_inputs=[x])
+    monkeypatch.setattr(build_module if stage == "partition" else compiler_module, stage, broken)
+    model = Chain().eval()
+    spec = torch_tensorrt.Input(min_shape=(1, 4), opt_shape=(3, 4), max_shape=(9, 4))
+    module = torch_tensorrt.compile(model, arg_inputs=[spec])
     assert "runs in PyTorch" in caplog.text
     assert "a bug" in caplog.text
+    x = torch.randn(7, 4)
     torch.testing.assert_close(module(x), model(x))
+    path = str(tmp_path / "model.ep")
+    torch_tensorrt.save(module, path)
+    torch.testing.assert_close(torch_tensorrt.load(path).module()(x), model(x))
     with pytest.raises(KeyError):
-        torch_tensorrt.compile(model, arg_inputs=[x], pass_through_build_failures=True)
+        torch_tensorrt.compile(model, arg_inputs=[spec], pass_through_build_failures=True)
 
 
 def test_a_step_down_with_nothing_left_to_try():

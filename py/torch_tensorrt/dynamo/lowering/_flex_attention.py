@@ -66,7 +66,7 @@ def _expand(gm: fx.GraphModule, node: fx.Node, settings: CompilationSettings) ->
         settings.enable_experimental_decompositions, settings.decompose_attention
     )
     kept = set(kept_ops(table))
-    plain = {op: rule for op, rule in table.items() if op not in kept}
+    plain: dict[Any, Any] = {op: rule for op, rule in table.items() if op not in kept}
     with torch.no_grad(), fake_mode_of(gm):
         traced = make_fx(call, decomposition_table=plain, tracing_mode="real")(
             *(leaf.meta["val"] for leaf in inputs)

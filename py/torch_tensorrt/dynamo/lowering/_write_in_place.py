@@ -24,14 +24,14 @@ aten = torch.ops.aten
 #: a copy that is not made saves three passes.
 MIN_BYTES = 64 * 1024
 #: Functional operator to the one that writes to its first argument.
-_WRITES = {
+_WRITES: dict[Any, Any] = {
     aten.index_copy.default: aten.index_copy_.default,
     aten.index_put.default: aten.index_put_.default,
     aten.scatter.src: aten.scatter_.src,
     aten.scatter.value: aten.scatter_.value,
 }
 #: And back.
-FUNCTIONAL = {writes: functional for functional, writes in _WRITES.items()}
+FUNCTIONAL: dict[Any, Any] = {writes: functional for functional, writes in _WRITES.items()}
 
 
 def write_in_place(gm: fx.GraphModule) -> None:

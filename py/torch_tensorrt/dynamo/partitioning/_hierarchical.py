@@ -14,6 +14,7 @@ from torch_tensorrt._exceptions import (
     UnsupportedNode,
     UnsupportedOperatorException,
 )
+from torch_tensorrt.dynamo._op_names import op_names
 from torch_tensorrt.dynamo._settings import CompilationSettings, validate_options
 from torch_tensorrt.dynamo.partitioning._adjacency_partitioner import backend_groups
 from torch_tensorrt.dynamo.partitioning._split import EngineSubgraph, in_torch, split
@@ -23,7 +24,6 @@ from torch_tensorrt.dynamo.partitioning._support import (
     classify,
     converter_support,
     describe,
-    op_names,
 )
 from torch_tensorrt.dynamo.partitioning._units import Unit, counts_as_op, has_effect, order_units
 

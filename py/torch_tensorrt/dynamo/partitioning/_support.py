@@ -13,6 +13,7 @@ from torch import fx
 
 from torch_tensorrt._exceptions import UnsupportedNode
 from torch_tensorrt.dynamo._marks import PLACED, REASON
+from torch_tensorrt.dynamo._op_names import op_names
 from torch_tensorrt.dynamo._placement import stays_behind
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import SYMBOLIC
@@ -138,28 +139,6 @@ def _refusal(
     if settings.fallback_data_dependent_ops and _is_data_dependent(node):
         return "its output shape depends on data, and fallback_data_dependent_ops is set"
     return None
-
-
-def op_names(target: Any) -> set[str]:
-    """The spellings by which users name an operator: ``torch.ops.aten.add.Tensor``,
-    ``aten.add.Tensor``, ``aten.add``, ``aten::add``, ``torch.ops.aten.add``, ``add``."""
-    if not isinstance(target, torch._ops.OpOverload):
-        name = getattr(target, "__name__", str(target))
-        return {name, f"_operator.{name}", f"operator.{name}", str(target)}
-    namespace, _, packet = target._schema.name.partition("::")
-    overload = target._overloadname
-    short, full = f"{namespace}.{packet}", f"{namespace}.{packet}.{overload}"
-    return {
-        full,
-        f"torch.ops.{full}",
-        short,
-        f"torch.ops.{short}",
-        f"{namespace}::{packet}",
-        f"{namespace}::{packet}.{overload}",
-        packet,
-        str(target),
-        str(target.overloadpacket),
-    }
 
 
 def _is_data_dependent(node: fx.Node) -> bool:

@@ -11,8 +11,8 @@ from torch_tensorrt._exceptions import ConversionError, UnsupportedOperatorExcep
 from torch_tensorrt.dynamo import CompilationSettings, lowering, partitioning, trace
 from torch_tensorrt.dynamo._build import compile_module, input_ranges
 from torch_tensorrt.dynamo._ladder import MAX_LEFT_OUT
+from torch_tensorrt.dynamo._op_names import op_names
 from torch_tensorrt.dynamo.partitioning._report import recommend
-from torch_tensorrt.dynamo.partitioning._support import op_names
 
 
 def refuse(*names):

@@ -21,6 +21,7 @@ from torch import fx
 from torch.utils import _pytree as pytree
 
 from torch_tensorrt._exceptions import InvalidOptionError
+from torch_tensorrt.dynamo._op_names import op_names
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo.lowering._own_outputs import runs_after_engines
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute, mutated_attributes
@@ -85,8 +86,6 @@ class _Exclusions:
             self._large = {name for name, size in largest.items() if not size <= limit}
 
     def __contains__(self, node: fx.Node) -> bool:
-        from torch_tensorrt.dynamo.partitioning._support import op_names
-
         if node.name in self._large or any(p.search(node.name) for p in self._patterns):
             return True
         if self._ops & op_names(node.target):
@@ -157,7 +156,7 @@ def _is_shallow(node: fx.Node, most: int) -> bool:
     if packet is aten.convolution:
         weight = shapes[1]
         transposed, groups = node.args[6], node.args[8]
-        first: Any = weight[0] // groups if transposed else weight[1]  # type: ignore[operator]
+        first: Any = weight[0] // groups if transposed else weight[1]
         depth: Any = first
         for size in weight[2:]:
             depth = depth * size
