@@ -21,6 +21,7 @@ from torch import fx
 from torch._ops import OpOverload
 from torch.utils import _pytree as pytree
 
+from torch_tensorrt.dynamo._capture_errors import is_transform_mark
 from torch_tensorrt.dynamo.lowering._decompositions import (
     TORCH_TRT_DECOMPOSITIONS,
     DecompositionTable,
@@ -136,7 +137,10 @@ class _Decomposer:
         for node in list(self._gm.graph.nodes):
             if node.op == "call_module" or (
                 node.op == "call_function"
-                and isinstance(node.target, torch._ops.HigherOrderOperator)
+                and (
+                    isinstance(node.target, torch._ops.HigherOrderOperator)
+                    or is_transform_mark(node.target)
+                )
             ):
                 raise NotHandled(f"{node.op} {node.target}")
             if self._must_expand(node):
