@@ -16,10 +16,14 @@ if(TORCHTRT_X86)
   set(TORCHTRT_ISA_FLAGS_avx512_bf16 ${TORCHTRT_ISA_FLAGS_avx512} -mavx512bf16)
 endif()
 
-# Sanitized SIMD code takes minutes to compile, so by default only what every test machine can run is
-# sanitized; the tests of such a build are told to use it (tests/core/CMakeLists.txt).
-set(TORCHTRT_SANITIZE_ISAS generic avx2
-    CACHE STRING "Variants that TORCHTRT_SANITIZE applies to, of ${TORCHTRT_ISAS}")
+# Sanitized SIMD code takes minutes to compile, so by default one variant is sanitized, the widest that
+# every test machine can run; the tests of such a build are told to use it (tests/core/CMakeLists.txt).
+set(sanitized_default generic)
+if(TORCHTRT_X86)
+  set(sanitized_default avx2)
+endif()
+set(TORCHTRT_SANITIZE_ISAS ${sanitized_default}
+    CACHE STRING "Variants that TORCHTRT_SANITIZE applies to, of ${TORCHTRT_ISAS}; the last is run")
 
 # torchtrt_embed_texts(<folder> <out>): sets <out> to a generated C++ file that holds the CUDA C++ texts
 # of <folder>/cuda/src, or to "" when there are none.

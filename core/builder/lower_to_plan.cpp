@@ -55,9 +55,9 @@ class Lowering {
   // copies of all of them would double the peak of a build.
   void ReleaseWeights(const ir::Layer& layer) {
     for (TensorId input : layer.inputs) {
-      if (network_.constant(input) == nullptr) continue;
+      if (network_.weights(input) == nullptr) continue;
       if (++read_[input] < network_.use_count(input)) continue;
-      network_.mutable_layer(network_.producer(input)->id)->weights.data.reset();
+      network_.mutable_layer(network_.producer(input)->id)->weights = {};
     }
   }
 
@@ -81,7 +81,8 @@ class Lowering {
   // Makes the plan constant of a Constant layer when something first reads it.
   Placed PlaceConstant(const ir::Layer& layer) {
     const ir::Tensor& t = network_.tensor(layer.outputs[0]);
-    plan_.constants.push_back({layer.weights.dtype, layer.weights.dims, layer.weights.data});
+    const ir::Weights& weights = *network_.constant(t.id);
+    plan_.constants.push_back({weights.dtype, weights.dims, weights.data});
     const auto index = static_cast<int32_t>(plan_.constants.size()) - 1;
     const int32_t p = NewTensor({t.name, t.dtype, t.dims, Location::kConstant, index, 0, {}});
     return placed_[t.id] = {p, p, tactics::ContiguousLayout(t.dims)};

@@ -164,9 +164,17 @@ bool Network::is_output(TensorId tensor) const {
   return std::find(outputs_.begin(), outputs_.end(), tensor) != outputs_.end();
 }
 
-const Weights* Network::constant(TensorId tensor) const {
+const Weights* Network::weights(TensorId tensor) const {
   const Layer* layer = producer(tensor);
   return layer != nullptr && layer->kind == LayerKind::kConstant ? &layer->weights : nullptr;
+}
+
+const Weights* Network::constant(TensorId tensor) const {
+  const Weights* known = weights(tensor);
+  if (known == nullptr || known->recipe == nullptr) return known;
+  Weights& kept = layers_[At(producer(tensor)->id)]->weights;
+  kept = kept.Made();
+  return &kept;
 }
 
 }  // namespace torch_tensorrt::core::ir

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -39,13 +40,23 @@ using LayerId = int32_t;
 inline constexpr int32_t kNone = -1;
 
 // Dense row-major constant data. `data` keeps its owner alive (a torch tensor, a vector, a mapped
-// file).
+// file). Deferred weights are a recipe instead, so that what passes derive from a model's weights
+// exists one layer at a time, while the layer is packed: with copies of all of them a build would
+// hold the weights twice.
 struct Weights {
+  using Recipe = std::function<std::shared_ptr<const void>()>;
+
   DataType dtype = DataType::kFloat32;
   Dims dims;
-  std::shared_ptr<const void> data;
+  std::shared_ptr<const void> data = nullptr;      // null when deferred
+  std::shared_ptr<const Recipe> recipe = nullptr;  // null otherwise
 
+  // These weights with their data, made afresh if they are deferred.
+  Weights Made() const { return recipe ? Weights{dtype, dims, (*recipe)()} : *this; }
+  // Equal for copies of the same weights, whatever their dims.
+  const void* identity() const { return recipe ? recipe.get() : data.get(); }
   size_t bytes() const { return static_cast<size_t>(NumElements(dims)) * SizeOf(dtype); }
+  // REQUIRES: not deferred.
   template <typename T>
   const T* as() const {
     return static_cast<const T*>(data.get());
@@ -137,8 +148,11 @@ class Network {
   // Number of reads by layers plus marks as output.
   int use_count(TensorId tensor) const;
   bool is_output(TensorId tensor) const;
-  // The weights when `tensor` is made by a Constant, else null.
+  // The weights when `tensor` is made by a Constant, else null. Makes deferred ones, and keeps
+  // them.
   const Weights* constant(TensorId tensor) const;
+  // The same, deferred ones as they are.
+  const Weights* weights(TensorId tensor) const;
 
   // --- rewriting (optimiser passes) -------------------------------------------------------------
   // Every reader of `from`, and every output mark, takes `to`. Dtype and dims must agree (Internal

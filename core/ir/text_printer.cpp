@@ -101,7 +101,8 @@ std::string Network::ToString(int64_t inline_elements) const {
       separator = ", ";
     }
     if (!layer.attrs.empty()) out += '}';
-    if (layer.kind == LayerKind::kConstant) out += WeightsText(layer.weights, inline_elements);
+    if (layer.kind == LayerKind::kConstant)
+      out += WeightsText(layer.weights.Made(), inline_elements);
     for (size_t i = 0; i < layer.outputs.size(); ++i) {
       out += StrCat(i == 0 ? " : " : ", ", type_text(layer.outputs[i]));
     }

@@ -43,7 +43,7 @@ Status Network::VerifyLayer(const Layer& layer) const {
     TRT_RETURN_IF_ERROR(CheckAttributes(layer.kind, layer.attrs));
     if (!layer.inputs.empty())
       return InternalError("[verify] Constant ", layer.name, " has inputs");
-    if (layer.weights.data == nullptr) {
+    if (layer.weights.identity() == nullptr) {
       return InternalError("[verify] Constant ", layer.name, " has no data");
     }
   }

@@ -67,7 +67,7 @@ Result<std::vector<ir::Weights>> EvaluateNetwork(const ir::Network& network,
   for (ir::LayerId id : network.order()) {
     const ir::Layer& layer = *network.layer(id);
     if (layer.kind == ir::LayerKind::kConstant) {
-      values[layer.outputs[0]] = layer.weights;
+      values[layer.outputs[0]] = layer.weights.Made();
       continue;
     }
     std::vector<ir::Weights> in;

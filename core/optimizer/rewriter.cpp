@@ -36,9 +36,10 @@ double ElementAsDouble(const ir::Weights& w, int64_t i) {
   return 0;
 }
 
-std::optional<double> UniformWeights(const ir::Weights& weights) {
-  const int64_t count = NumElements(weights.dims);
+std::optional<double> UniformWeights(const ir::Weights& given) {
+  const int64_t count = NumElements(given.dims);
   if (count == 0 || count > kMaxUniformScan) return std::nullopt;
+  const ir::Weights weights = given.Made();
   const size_t size = SizeOf(weights.dtype);
   const auto* bytes = weights.as<unsigned char>();
   for (int64_t i = 1; i < count; ++i) {

@@ -51,7 +51,7 @@ class Rewriter {
   // The value when every element of `id` is the same known number.
   std::optional<double> Uniform(TensorId id) const;
   bool IsUniform(TensorId id, double value) const;
-  bool IsConstant(TensorId id) const { return network_->constant(id) != nullptr; }
+  bool IsConstant(TensorId id) const { return network_->weights(id) != nullptr; }
 
  private:
   Network* network_;

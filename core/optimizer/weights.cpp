@@ -1,6 +1,7 @@
 #include "core/optimizer/weights.h"
 
 #include <cstring>
+#include <utility>
 
 #include "core/types/half.h"
 #include "core/util/parallel.h"
@@ -8,6 +9,8 @@
 namespace torch_tensorrt::core::optimizer {
 namespace {
 
+// Smaller blocks come from malloc, which keeps what is freed.
+constexpr size_t kDeferredBytes = size_t{256} << 10;
 // Elements that are worth a thread.
 constexpr size_t kScaleGrain = size_t{1} << 15;
 
@@ -45,7 +48,16 @@ void PutDouble(DataType dtype, double value, void* data, size_t i) {
 
 }  // namespace
 
-std::vector<double> ToDoubles(const ir::Weights& weights) {
+ir::Weights Defer(DataType dtype, const Dims& dims, std::function<ir::Weights()> make) {
+  ir::Weights out{dtype, dims};
+  if (out.bytes() < kDeferredBytes) return make();
+  out.recipe =
+      std::make_shared<const ir::Weights::Recipe>([make = std::move(make)] { return make().data; });
+  return out;
+}
+
+std::vector<double> ToDoubles(const ir::Weights& given) {
+  const ir::Weights weights = given.Made();
   std::vector<double> out(static_cast<size_t>(NumElements(weights.dims)));
   for (size_t i = 0; i < out.size(); ++i) out[i] = ToDouble(weights.dtype, weights.data.get(), i);
   return out;
@@ -121,14 +133,8 @@ void CopyAs(const Walk& walk, const void* from, void* to) {
   CopyWalk(walk, 0, static_cast<const T*>(from), &out);
 }
 
-}  // namespace
-
-ir::Weights TransposeWeights(const ir::Weights& weights, const Dims& perm) {
-  Dims dims(perm.size());
-  for (size_t d = 0; d < perm.size(); ++d) dims[d] = weights.dims[static_cast<size_t>(perm[d])];
-  const Walk walk = WalkOf(weights.dims, perm);
-  const bool moves = walk.dims.size() > 1 && NumElements(dims) > 0;
-  if (!moves) return {weights.dtype, dims, weights.data};
+// REQUIRES: not deferred.
+ir::Weights CopyTransposed(const ir::Weights& weights, const Walk& walk, const Dims& dims) {
   ir::NewWeights fresh = ir::AllocateWeights(weights.dtype, dims);
   switch (SizeOf(weights.dtype)) {
     case 1:
@@ -147,10 +153,22 @@ ir::Weights TransposeWeights(const ir::Weights& weights, const Dims& perm) {
   return fresh.weights;
 }
 
-ir::Weights ConcatWeights(const std::vector<ir::Weights>& parts, size_t axis) {
-  Dims dims = parts[0].dims;
-  dims[axis] = 0;
-  for (const ir::Weights& part : parts) dims[axis] += part.dims[axis];
+}  // namespace
+
+ir::Weights TransposeWeights(const ir::Weights& weights, const Dims& perm) {
+  Dims dims(perm.size());
+  for (size_t d = 0; d < perm.size(); ++d) dims[d] = weights.dims[static_cast<size_t>(perm[d])];
+  const Walk walk = WalkOf(weights.dims, perm);
+  const bool moves = walk.dims.size() > 1 && NumElements(dims) > 0;
+  if (!moves) return {weights.dtype, dims, weights.data, weights.recipe};
+  return Defer(weights.dtype, dims,
+               [weights, walk, dims] { return CopyTransposed(weights.Made(), walk, dims); });
+}
+
+namespace {
+
+ir::Weights CopyJoined(std::vector<ir::Weights> parts, size_t axis, const Dims& dims) {
+  for (ir::Weights& part : parts) part = part.Made();
   ir::NewWeights fresh = ir::AllocateWeights(parts[0].dtype, dims);
   int64_t outer = 1;
   for (size_t d = 0; d < axis; ++d) outer *= dims[d];
@@ -163,6 +181,15 @@ ir::Weights ConcatWeights(const std::vector<ir::Weights>& parts, size_t axis) {
     }
   }
   return fresh.weights;
+}
+
+}  // namespace
+
+ir::Weights ConcatWeights(const std::vector<ir::Weights>& parts, size_t axis) {
+  Dims dims = parts[0].dims;
+  dims[axis] = 0;
+  for (const ir::Weights& part : parts) dims[axis] += part.dims[axis];
+  return Defer(parts[0].dtype, dims, [parts, axis, dims] { return CopyJoined(parts, axis, dims); });
 }
 
 }  // namespace torch_tensorrt::core::optimizer

@@ -11,7 +11,8 @@ constexpr size_t kMaxSpatial = 3;
 Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query, kMaxSpatial));
   TRT_RETURN_IF_ERROR(CheckDepthwise(shape));
-  auto pack = [w = *shape.weights, shape]() -> Result<ir::Weights> {
+  auto pack = [weights = *shape.weights, shape]() -> Result<ir::Weights> {
+    const ir::Weights w = weights.Made();
     ir::NewWeights out = ir::AllocateWeights(
         DataType::kUInt8, {kernels::PackedDepthwiseBytes(shape.kernel, shape.out_channels)});
     kernels::PackDepthwise(w.data.get(), w.dtype, shape.kernel, shape.out_channels, out.data);
@@ -26,7 +27,8 @@ Result<StepSpec> DescribeDirect(const TacticQuery& query) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionWeights shape, CheckConvolution(query, kMaxSpatial));
   const kernels::ConvolutionTaps taps = kernels::TapsOf(
       shape.kernel, query.layer.attrs.Ints("dilation"), shape.in_channels, shape.groups);
-  auto pack = [w = *shape.weights, shape, taps]() -> Result<ir::Weights> {
+  auto pack = [weights = *shape.weights, shape, taps]() -> Result<ir::Weights> {
+    const ir::Weights w = weights.Made();
     ir::NewWeights out = ir::AllocateWeights(
         DataType::kUInt8,
         {kernels::PackedConvolutionBytes(w.dtype, taps, shape.out_channels, shape.groups)});
@@ -47,7 +49,8 @@ Result<StepSpec> DescribeDepthwiseTransposed(const TacticQuery& query) {
   const int64_t stride = query.layer.attrs.Ints("stride").back();
   const int64_t dilation = query.layer.attrs.Ints("dilation").back();
   if (stride > kernels::kMaxTransposedPhases) return Unsupported("a stride of ", stride, " pixels");
-  auto pack = [w = *shape.weights, shape, stride, dilation]() -> Result<ir::Weights> {
+  auto pack = [weights = *shape.weights, shape, stride, dilation]() -> Result<ir::Weights> {
+    const ir::Weights w = weights.Made();
     ir::NewWeights out = ir::AllocateWeights(
         DataType::kUInt8, {kernels::PackedDepthwiseBytes(shape.kernel, shape.out_channels)});
     kernels::PackDepthwise(w.data.get(), w.dtype, shape.kernel, shape.out_channels, out.data,
@@ -66,8 +69,9 @@ Result<StepSpec> DescribeTransposed(const TacticQuery& query) {
   if (NumElements(stride) > kernels::kMaxTransposedPhases) {
     return Unsupported("a stride of ", NumElements(stride), " pixels");
   }
-  auto pack = [w = *shape.weights, shape, stride,
+  auto pack = [weights = *shape.weights, shape, stride,
                dilation = query.layer.attrs.Ints("dilation")]() -> Result<ir::Weights> {
+    const ir::Weights w = weights.Made();
     const auto products = kernels::TransposedProducts(shape.kernel, stride, dilation);
     const kernels::TransposedShape channels{shape.in_channels, shape.out_channels, shape.groups};
     ir::NewWeights out = ir::AllocateWeights(

@@ -53,7 +53,7 @@ Result<ir::Weights> PadRows(const ir::Weights& w, int64_t rows, int64_t k, int64
 // a [..., K] times constant weights [K, N].
 Result<StepSpec> DescribeGemm(const TacticQuery& query) {
   const ir::Layer& layer = query.layer;
-  const ir::Weights* b = query.network.constant(layer.inputs[1]);
+  const ir::Weights* b = query.network.weights(layer.inputs[1]);
   const ir::Tensor& a = query.network.tensor(layer.inputs[0]);
   if (b == nullptr) return Unsupported("the second operand is no constant");
   if (b->dims.size() != 2) return Unsupported("constant operand of rank ", b->dims.size());
@@ -72,7 +72,7 @@ Result<StepSpec> DescribeGemm(const TacticQuery& query) {
     spec.attributes.Set("epilogue", layer.attrs.Get<ProgramText>("epilogue", {}));
   }
   auto pack = [w = *b, n, k, transposed] {
-    return PackRows(w, n, k, transposed ? k : 1, transposed ? 1 : n);
+    return PackRows(w.Made(), n, k, transposed ? k : 1, transposed ? 1 : n);
   };
   spec.operands.push_back({0, LayoutNeed::kRows, nullptr, ""});
   spec.operands.push_back({-1, LayoutNeed::kContiguous, pack,
@@ -104,7 +104,8 @@ Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query, 2));
   const int64_t channels = c.weights->dims.back();
   const int64_t padded = c.groups == 1 ? PaddedChannels(c) : channels;
-  auto pack = [w = *c.weights, c, channels, padded]() -> Result<ir::Weights> {
+  auto pack = [weights = *c.weights, c, channels, padded]() -> Result<ir::Weights> {
+    const ir::Weights w = weights.Made();
     if (padded == channels) {
       return PackRows(w, c.out_channels, c.taps * channels, c.taps * channels, 1);
     }
@@ -129,7 +130,8 @@ Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
       stride.empty() || stride.back() > 8) {
     return Unsupported("a window of ", c.taps, " taps, or its stride or dilation");
   }
-  auto pack = [w = *c.weights, c]() -> Result<ir::Weights> {
+  auto pack = [weights = *c.weights, c]() -> Result<ir::Weights> {
+    const ir::Weights w = weights.Made();
     ir::NewWeights out = ir::AllocateWeights(w.dtype, {c.taps, c.out_channels});
     const size_t size = SizeOf(w.dtype);
     for (int64_t i = 0; i < c.taps * c.out_channels; ++i) {

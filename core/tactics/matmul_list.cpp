@@ -7,11 +7,13 @@ namespace {
 
 Operand PackedWeights(const TacticQuery& query, const ir::Weights& b, int64_t n, int64_t k,
                       bool transpose) {
-  const kernels::PackSource source{b.data.get(), b.dtype, transpose ? k : 1, transpose ? 1 : n};
-  auto pack = [b, source, n, k]() -> Result<ir::Weights> {
+  auto pack = [weights = b, n, k, transpose]() -> Result<ir::Weights> {
+    const ir::Weights made = weights.Made();
+    const DataType dtype = made.dtype;
+    const kernels::PackSource source{made.data.get(), dtype, transpose ? k : 1, transpose ? 1 : n};
     ir::NewWeights out =
-        ir::AllocateWeights(DataType::kUInt8, {kernels::PackedBytes(b.dtype, n, 1, k)});
-    kernels::PackMatrix(source, b.dtype, n, 1, k, out.data);
+        ir::AllocateWeights(DataType::kUInt8, {kernels::PackedBytes(dtype, n, 1, k)});
+    kernels::PackMatrix(source, dtype, n, 1, k, out.data);
     return std::move(out.weights);
   };
   return {
@@ -22,7 +24,7 @@ Operand PackedWeights(const TacticQuery& query, const ir::Weights& b, int64_t n,
 // a [..., K] times constant weights [K, N]: weights packed at build time, any number of rows.
 Result<StepSpec> DescribePacked(const TacticQuery& query) {
   const ir::Layer& layer = query.layer;
-  const ir::Weights* b = query.network.constant(layer.inputs[1]);
+  const ir::Weights* b = query.network.weights(layer.inputs[1]);
   const ir::Tensor& a = query.network.tensor(layer.inputs[0]);
   if (b == nullptr) return Unsupported("the second operand is no constant");
   if (b->dims.size() != 2) return Unsupported("constant operand of rank ", b->dims.size());

@@ -20,7 +20,7 @@ Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query, size_t max
   const ir::Layer& layer = query.layer;
   const ir::Tensor& x = query.network.tensor(layer.inputs[0]);
   ConvolutionWeights c;
-  c.weights = query.network.constant(layer.inputs[1]);
+  c.weights = query.network.weights(layer.inputs[1]);
   if (!layer.attrs.Bool("channels_last")) return Unsupported("not channels last");
   if (c.weights == nullptr) return Unsupported("weights are no constant");
   const ir::Weights& w = *c.weights;

@@ -14,7 +14,7 @@ void AddExtraOperands(const TacticQuery& query, LayoutNeed bias, StepSpec* spec)
 std::string WeightsName(const TacticQuery& query);
 
 struct ConvolutionWeights {
-  const ir::Weights* weights = nullptr;
+  const ir::Weights* weights = nullptr;  // may be deferred
   int64_t groups = 1;
   int64_t in_channels = 0;
   int64_t out_channels = 0;

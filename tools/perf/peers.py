@@ -74,7 +74,7 @@ def build(name: str, case: Case) -> Built:
         Unavailable: Package missing, dtype refused, or the candidate failed; with the reason.
     """
     try:
-        with _PeakMemory() as memory, torch.no_grad():
+        with PeakMemory() as memory, torch.no_grad():
             built = CANDIDATES[name](case)
     except Unavailable:
         raise
@@ -87,10 +87,10 @@ def build(name: str, case: Case) -> Built:
     return built
 
 
-class _PeakMemory:
+class PeakMemory:
     """Highest resident memory within the block, above that at its start, sampled each 5 ms."""
 
-    def __enter__(self) -> _PeakMemory:
+    def __enter__(self) -> PeakMemory:
         self._start = self._peak = resident_bytes()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)

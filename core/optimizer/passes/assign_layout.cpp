@@ -44,7 +44,7 @@ class LayoutAssigner {
     if (network_.use_count(network_.layer(id)->outputs[0]) > 0) return;
     network_.EraseLayer(id);
     for (TensorId input : inputs) {
-      if (network_.constant(input) != nullptr && network_.use_count(input) == 0) {
+      if (network_.weights(input) != nullptr && network_.use_count(input) == 0) {
         network_.EraseLayer(network_.producer(input)->id);
         last_.erase(input);
       }
@@ -67,7 +67,7 @@ class LayoutAssigner {
     auto it = last_.find(id);
     if (it != last_.end()) return it->second;
     const Dims perm = ToChannelsLast(rw_.rank(id));
-    if (const ir::Weights* weights = network_.constant(id)) {
+    if (const ir::Weights* weights = network_.weights(id)) {
       return last_[id] =
                  network_.AddConstant(TransposeWeights(*weights, perm), network_.tensor(id).name);
     }
@@ -100,9 +100,10 @@ class LayoutAssigner {
       case LayerKind::kAdaptivePool:
       case LayerKind::kResize:
       case LayerKind::kSoftmax:
-      case LayerKind::kPad:
       case LayerKind::kSlice:
         return HasLast(x);
+      case LayerKind::kPad:
+        return HasLast(x) || FeedsConvolutions(layer);
       case LayerKind::kNormalization: {
         const std::string kind = layer.attrs.Str("kind");
         return HasLast(x) && (kind == "group" || kind == "batch");
@@ -122,6 +123,17 @@ class LayoutAssigner {
     }
   }
 
+  // Turned around before padding, the image is smaller, and its rows are longer.
+  bool FeedsConvolutions(const Layer& layer) const {
+    const std::vector<LayerId> readers = network_.consumers(layer.outputs[0]);
+    return !readers.empty() && !network_.is_output(layer.outputs[0]) &&
+           std::all_of(readers.begin(), readers.end(), [&](LayerId id) {
+             const Layer& reader = *network_.layer(id);
+             return IsConvolution(reader) && reader.inputs[0] == layer.outputs[0] &&
+                    CanFollow(reader);
+           });
+  }
+
   // One operand has the full dims channels-last; the others are too, or small enough to be turned
   // around.
   bool CanFollowPointwise(const Layer& layer) const {
@@ -138,7 +150,7 @@ class LayoutAssigner {
   bool TurnsFreely(TensorId id, size_t rank) const {
     const SymDims& dims = rw_.dims(id);
     if (dims.size() + 2 <= rank && dims.size() <= 1) return true;
-    if (const ir::Weights* weights = network_.constant(id)) {
+    if (const ir::Weights* weights = network_.weights(id)) {
       return NumElements(weights->dims) <= kSmallConstant;
     }
     // At most one of channel and spatial dims is larger than 1: the transpose moves nothing.

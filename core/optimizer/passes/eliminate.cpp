@@ -21,7 +21,7 @@ std::string KeyOf(const Layer& layer) {
   if (layer.kind != LayerKind::kConstant) return key;
   const ir::Weights& w = layer.weights;
   key += StrCat(DataTypeName(w.dtype), core::ToString(w.dims));
-  if (w.bytes() > kMaxComparedBytes) return StrCat(key, w.data.get());
+  if (w.bytes() > kMaxComparedBytes || w.recipe != nullptr) return StrCat(key, w.identity());
   return key.append(static_cast<const char*>(w.data.get()), w.bytes());
 }
 

@@ -48,22 +48,21 @@ const Layer* ConvolutionBefore(const Rewriter& rw, const Network& network, const
   if (norm.attrs.Bool("channels_last") != last) return nullptr;
   if (last && conv->kind == LayerKind::kDeconvolution) return nullptr;
   for (size_t i = 1; i < conv->inputs.size(); ++i) {
-    if (network.constant(conv->inputs[i]) == nullptr) return nullptr;
+    if (network.weights(conv->inputs[i]) == nullptr) return nullptr;
   }
   return conv;
 }
 
 // The convolution's weights with each output channel scaled.
-ir::Weights ScaleChannels(const Layer& conv, const ir::Weights& weights,
+ir::Weights ScaleChannels(LayerKind kind, size_t groups, const ir::Weights& weights,
                           const std::vector<double>& scale) {
   const auto size = [&](size_t d) { return static_cast<size_t>(weights.dims[d]); };
   size_t spatial = 1;
   for (size_t d = 2; d < weights.dims.size(); ++d) spatial *= size(d);
-  if (conv.kind == LayerKind::kConvolution) {
+  if (kind == LayerKind::kConvolution) {
     return ScaleRuns(weights, spatial * size(1), scale, [](size_t run) { return run; });
   }
   // [I, O/g, spatial...]
-  const auto groups = static_cast<size_t>(conv.attrs.Int("groups", 1));
   return ScaleRuns(weights, spatial, scale, [&](size_t run) {
     const size_t group = run / size(1) / (size(0) / groups);
     return group * size(1) + run % size(1);
@@ -76,15 +75,18 @@ Result<TensorId> IntoConvolution(Rewriter& rw, const Layer& norm) {
   const Layer* conv = ConvolutionBefore(rw, network, norm);
   const auto fold = conv == nullptr ? std::nullopt : FoldParameters(network, norm);
   if (!fold) return kNone;
-  const ir::Weights& old = *network.constant(conv->inputs[1]);
+  const ir::Weights old = *network.weights(conv->inputs[1]);
   std::vector<double> bias = fold->shift;
   if (conv->attrs.Bool("has_bias")) {
     const std::vector<double> before = ToDoubles(*network.constant(conv->inputs[2]));
     for (size_t c = 0; c < bias.size(); ++c) bias[c] += before[c] * fold->scale[c];
   }
   const DataType dtype = old.dtype;
-  const TensorId w =
-      network.AddConstant(ScaleChannels(*conv, old, fold->scale), conv->name + ".weight");
+  const auto groups = static_cast<size_t>(conv->attrs.Int("groups", 1));
+  const auto scaled = [kind = conv->kind, groups, old, scale = fold->scale] {
+    return ScaleChannels(kind, groups, old.Made(), scale);
+  };
+  const TensorId w = network.AddConstant(Defer(dtype, old.dims, scaled), conv->name + ".weight");
   const TensorId b = network.AddConstant(
       FromDoubles(bias, dtype, {static_cast<int64_t>(bias.size())}), conv->name + ".bias");
   Attributes attrs = conv->attrs;

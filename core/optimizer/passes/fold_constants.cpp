@@ -14,7 +14,7 @@ constexpr int64_t kMaxProductSteps = 10'000'000;
 bool CanFold(const Network& network, const Layer& layer) {
   if (layer.kind == LayerKind::kConstant || layer.attrs.IsDynamic()) return false;
   for (TensorId input : layer.inputs) {
-    if (network.constant(input) == nullptr) return false;
+    if (network.weights(input) == nullptr) return false;
   }
   for (TensorId output : layer.outputs) {
     if (!IsStatic(network.tensor(output).dims)) return false;
@@ -43,7 +43,7 @@ bool ShouldFold(const Network& network, const Layer& layer) {
     case LayerKind::kConvolution:
     case LayerKind::kDeconvolution:
     case LayerKind::kAttention: {
-      const int64_t weights = NumElements(network.constant(layer.inputs[1])->dims);
+      const int64_t weights = NumElements(network.weights(layer.inputs[1])->dims);
       return out <= kLargeBytes && weights > 0 && out / 4 <= kMaxProductSteps / weights;
     }
     default:

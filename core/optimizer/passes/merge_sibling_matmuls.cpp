@@ -17,9 +17,9 @@ bool CanMerge(const Network& network, const Layer& layer) {
     return false;
   }
   for (size_t i = 1; i < layer.inputs.size(); ++i) {
-    if (network.constant(layer.inputs[i]) == nullptr) return false;
+    if (network.weights(layer.inputs[i]) == nullptr) return false;
   }
-  return network.constant(layer.inputs[1])->dims.size() == 2;
+  return network.weights(layer.inputs[1])->dims.size() == 2;
 }
 
 // Do all readers, seen through views, take any strides between rows?
@@ -48,8 +48,8 @@ Status Merge(Network* network, const std::vector<LayerId>& ids) {
   std::vector<ir::Weights> biases;
   for (LayerId id : ids) {
     const Layer& layer = *network->layer(id);
-    matrices.push_back(*network->constant(layer.inputs[1]));
-    if (layer.inputs.size() == 3) biases.push_back(*network->constant(layer.inputs[2]));
+    matrices.push_back(*network->weights(layer.inputs[1]));
+    if (layer.inputs.size() == 3) biases.push_back(*network->weights(layer.inputs[2]));
   }
   const size_t columns = first.attrs.Bool("transpose_b") ? 0 : 1;
   std::vector<TensorId> inputs{first.inputs[0]};

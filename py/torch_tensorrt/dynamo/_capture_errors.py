@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import torch
+from torch._dynamo.exc import TorchRuntimeError
 from torch.export import ExportedProgram
 from torch.fx.experimental.symbolic_shapes import (
     ConstraintViolationError,
@@ -112,6 +113,33 @@ def check_dtypes(
             )
 
 
+def decomposition_error(program: ExportedProgram, error: Exception) -> CaptureError:
+    """For a captured program that PyTorch cannot decompose into its core operators."""
+    graphs = [
+        m.graph for m in program.graph_module.modules() if isinstance(m, torch.fx.GraphModule)
+    ]
+    marks = [node for graph in graphs for node in graph.nodes if is_transform_mark(node.target)]
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    what = f"PyTorch cannot decompose the captured program ({lines[0] if lines else error!r})"
+    if marks:
+        what = "its forward holds a transform of torch.func, and " + what
+    places = "".join(f"\n  {place}" for node in marks[:1] for place in _node_places(node))
+    return CaptureError(
+        f"the module cannot be captured: {what}{places}\n"
+        "Way out: take the transform (grad, vjp, jacrev ...) outside of the module, or write its "
+        f"formula; or {_JIT}."
+    )
+
+
+#: Modules of the functions that ``torch.vmap`` and its kin leave in an exported graph.
+_OF_TRANSFORMS = ("torch._C._functorch", "torch._functorch.predispatch", "torch._functorch.vmap")
+
+
+def is_transform_mark(target: Any) -> bool:
+    """Whether a node of a captured graph marks where torch.vmap or its kin begins or ends."""
+    return getattr(target, "__module__", None) in _OF_TRANSFORMS
+
+
 def input_lines(
     module: torch.nn.Module, args: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> list[str]:
@@ -181,8 +209,8 @@ def _message(
     if isinstance(error, TypeError) and "argument" in what:
         way_out = f"give the inputs of forward{inspect.signature(module.forward)}"
         return _text(module, what, places, inputs, way_out)
-    dynamo = type(error).__module__.startswith("torch._dynamo")
-    if dynamo or isinstance(error, GuardOnDataDependentSymNode):
+    root = _root(error)
+    if _is_dynamos(root) or isinstance(root, GuardOnDataDependentSymNode):
         way_out = f"rewrite the line so that it does not depend on values of tensors; or {_JIT}"
     else:
         way_out = (
@@ -196,9 +224,22 @@ def _message(
 
 def _root(error: BaseException) -> BaseException:
     """What Dynamo reports in its own words, or ``error``."""
-    while type(error).__module__ == "torch._dynamo.exc" and error.__cause__ is not None:
-        error = error.__cause__
+    while _is_dynamos(error):
+        inner = error.__cause__
+        # These are raised `from None`; what they report is still their context.
+        context = error.__context__
+        if inner is None and (
+            isinstance(error, TorchRuntimeError) or isinstance(context, GuardOnDataDependentSymNode)
+        ):
+            inner = context
+        if inner is None:
+            break
+        error = inner
     return error
+
+
+def _is_dynamos(error: BaseException) -> bool:
+    return type(error).__module__ == "torch._dynamo.exc"
 
 
 def _text(
@@ -263,6 +304,13 @@ def _packed_modules(module: torch.nn.Module) -> str:
 def _places(error: BaseException, module: torch.nn.Module) -> list[str]:
     """The innermost line of the user's code, and the innermost module whose forward ran."""
     frames = list(_frames(error))
+    traced = getattr(error, "real_stack", None)
+    if traced:  # Dynamo interprets the user's code: no frame of it runs
+        written = [f for f in traced if not f.filename.startswith((*_LIBRARIES, "<"))]
+        return [
+            f"at {f.filename}:{f.lineno} in {f.name}" + (f": {f.line}" if f.line else "")
+            for f in (written or traced)[-1:]
+        ]
     # Whoever called compile is in the traceback too: above the module's own forward.
     calls = [i for i, (frame, _) in enumerate(frames) if frame.f_locals.get("self") is module]
     started = frames[calls[0] :] if calls else []

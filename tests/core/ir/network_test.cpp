@@ -216,5 +216,32 @@ INSTANTIATE_TEST_SUITE_P(
                 "output y is not made"}),
     [](const auto& each) { return std::string(each.param.name); });
 
+TEST(Network, DeferredWeightsAreMadeWhenTheirElementsAreAskedFor) {
+  int made = 0;
+  Weights deferred{DataType::kFloat32, {3}};
+  deferred.recipe = std::make_shared<const Weights::Recipe>([&made] {
+    ++made;
+    NewWeights fresh = AllocateWeights(DataType::kFloat32, {3});
+    for (int i = 0; i < 3; ++i) static_cast<float*>(fresh.data)[i] = static_cast<float>(i);
+    return fresh.weights.data;
+  });
+  Network network;
+  const TensorId w = network.AddConstant(deferred, "w");
+  network.MarkOutput(w, "y");
+  EXPECT_TRUE(network.Verify().ok());
+  EXPECT_EQ(network.weights(w)->identity(), deferred.identity());
+  EXPECT_EQ(network.weights(w)->dims, (Dims{3}));
+  EXPECT_EQ(made, 0);
+  EXPECT_EQ(network.weights(w)->Made().as<float>()[2], 2);
+  EXPECT_EQ(network.weights(w)->data, nullptr);  // nobody keeps what Made gives
+  EXPECT_NE(network.ToString().find("[0x0p+0, 0x1p+0, 0x1p+1]"), std::string::npos);
+  EXPECT_EQ(made, 2);
+  const float* kept = network.constant(w)->as<float>();
+  EXPECT_EQ(kept[1], 1);
+  EXPECT_EQ(network.constant(w)->as<float>(), kept);
+  EXPECT_EQ(network.weights(w)->as<float>(), kept);
+  EXPECT_EQ(made, 3);
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::ir

@@ -258,6 +258,41 @@ TEST(AssignLayout, FollowsConvolutionsToTheEnd) {
   EXPECT_EQ(CountKind(network, LayerKind::kTranspose), 1) << network.ToString();
 }
 
+// Two filters of one shape that are made when they are packed are still two.
+TEST(EliminateCommon, KeepsDeferredConstantsApart) {
+  ir::Network network;
+  ir::TensorId sum = network.AddInput("x", DataType::kFloat32, {64, 2048});
+  for (unsigned seed : {1U, 2U}) {
+    const ir::TensorId w = network.AddConstant(
+        TransposeWeights(RandomWeights(DataType::kFloat32, {2048, 64}, seed), {1, 0}), "w");
+    ASSERT_EQ(network.weights(w)->data, nullptr);
+    sum = *network.AddLayer(LayerKind::kElementwise, {sum, w}, {{"op", PointwiseOp::kAdd}}, "a");
+  }
+  network.MarkOutput(sum, "y");
+  const auto changed = EliminateCommon(&network);
+  ASSERT_TRUE(changed.ok());
+  EXPECT_FALSE(*changed);
+  EXPECT_EQ(CountKind(network, LayerKind::kConstant), 2);
+}
+
+TEST(AssignLayout, TurnsTheImageAroundBeforeItIsPaddedForAConvolution) {
+  const std::string text =
+      "input %x : f32[2, 3, 5, 6]\n%p = Pad(%x) {pads=sym[0, 0, 1, 2, 0, 0, 1, 1], "
+      "mode=\"reflect\"}\n" +
+      ConstantLine("w", {4, 3, 3, 3}, 1) +
+      "%y = Convolution(%p, %w) {stride=[1, 1], padding=[0, 0, 0, 0], dilation=[1, 1], "
+      "groups=1}\noutput \"y\" %y\n";
+  const ir::Network network = Apply(AssignLayout, text);
+  EXPECT_EQ(network.producer(Only(network, LayerKind::kPad).inputs[0])->kind,
+            LayerKind::kTranspose);
+  EXPECT_EQ(network.producer(Only(network, LayerKind::kConvolution).inputs[0])->kind,
+            LayerKind::kPad);
+  // A reader that wants the channels first decides otherwise.
+  const ir::Network shown = Apply(AssignLayout, text + "output \"p\" %p\n");
+  EXPECT_EQ(shown.producer(Only(shown, LayerKind::kConvolution).inputs[0])->kind,
+            LayerKind::kTranspose);
+}
+
 TEST(Pipeline, TransposedConvolutionsRunChannelsLastWithTheirActivations) {
   ir::Network network = MustParse(UpNet());
   ASSERT_TRUE(Optimize(&network, {.disabled = {}, .verify = true, .dump = {}}).ok());

@@ -99,6 +99,42 @@ def test_messages(kind, caplog):
     assert kind == "dtype" or caught.value.__cause__ is not None
 
 
+class Views(nn.Module):
+    def forward(self, x):
+        doubled = x * 2
+        return doubled.view(7, 3)  # never
+
+
+STRICT = {
+    "values": (Branch, torch.randn(4), ["x.sum() > 0", 'backend="tensorrt"']),
+    "sizes": (Views, torch.randn(4, 5), ["'[7, 3]' is invalid", "doubled.view", "call the model"]),
+    "layer": (Net, torch.randn(4, 15), ["reduction dim", "self.layers(tokens)", "call the model"]),
+}
+
+
+@pytest.mark.parametrize("kind", STRICT)
+def test_strict_capture_names_the_line(kind):
+    make, x, words = STRICT[kind]
+    with pytest.raises(CaptureError) as caught:
+        torch_tensorrt.compile(make().eval(), arg_inputs=[x], strict=True)
+    message = str(caught.value)
+    assert [w for w in [*words, LINE, "Way out", "input '"] if w not in message] == []
+    assert len(message) < 900
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_a_gradient_inside_forward(strict):
+    class Slope(nn.Module):
+        def forward(self, x):
+            return torch.func.grad(lambda a: (a * a).sum())(x)
+
+    with pytest.raises(CaptureError) as caught:
+        torch_tensorrt.compile(Slope(), arg_inputs=[torch.randn(4)], strict=strict)
+    words = ["torch.func", "Way out", 'backend="tensorrt"']
+    words += [LINE, "torch.func.grad(lambda"]
+    assert [w for w in words if w not in str(caught.value)] == []
+
+
 def test_values_and_structures_among_the_inputs():
     class Nested(nn.Module):
         def forward(self, pair, *, table, scale):

@@ -22,6 +22,7 @@ from torch import fx
 from torch._ops import OpOverload
 from torch.utils import _pytree as pytree
 
+from torch_tensorrt.dynamo._capture_errors import is_transform_mark
 from torch_tensorrt.dynamo._symbols import free_symbols
 from torch_tensorrt.dynamo.lowering._decompositions import (
     TORCH_TRT_DECOMPOSITIONS,
@@ -125,10 +126,6 @@ def _runs_after(node: fx.Node, user: fx.Node) -> bool:
     return user is not node and node < user
 
 
-#: Modules of the functions that ``torch.vmap`` and its kin leave in an exported graph.
-_OF_TRANSFORMS = ("torch._C._functorch", "torch._functorch.predispatch", "torch._functorch.vmap")
-
-
 class _Decomposer:
     def __init__(
         self, gm: fx.GraphModule, table: DecompositionTable, kept: Sequence[OpOverload]
@@ -145,7 +142,7 @@ class _Decomposer:
                 node.op == "call_function"
                 and (
                     isinstance(node.target, torch._ops.HigherOrderOperator)
-                    or getattr(node.target, "__module__", "") in _OF_TRANSFORMS
+                    or is_transform_mark(node.target)
                 )
             ):
                 raise NotHandled(f"{node.op} {node.target}")

@@ -10,6 +10,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from torch_tensorrt.dynamo._capture_errors import decomposition_error
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo.lowering._decompose import NotHandled, decompose
 from torch_tensorrt.dynamo.lowering._decompositions import (
@@ -57,6 +58,9 @@ def lower_exported_program(
     """The decomposed graph of ``program`` with parameters as attributes, after all passes.
 
     The program itself is not changed; parameters are shared with it, not copied.
+
+    Raises:
+        CaptureError: PyTorch cannot decompose the program.
     """
     table = get_decompositions(
         settings.enable_experimental_decompositions, settings.decompose_attention
@@ -86,4 +90,7 @@ def _decomposed(program: ExportedProgram, table: DecompositionTable) -> fx.Graph
         logger.debug("decomposition traces the whole program: %s: %s", type(error).__name__, error)
     else:
         return gm
-    return unlift(program.run_decompositions(table))
+    try:
+        return unlift(program.run_decompositions(table))
+    except RuntimeError as error:
+        raise decomposition_error(program, error) from error

@@ -150,7 +150,10 @@ def to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
     if isinstance(source, (bytes, bytearray)) and not source:
         source = torch.empty(0, dtype=torch.uint8)
     elif isinstance(source, (bytes, bytearray)):
-        source = torch.frombuffer(bytearray(source), dtype=torch.uint8)
+        # Into PyTorch's memory, which is aligned: the engine then uses it as it is.
+        plan = torch.empty(len(source), dtype=torch.uint8)
+        plan.numpy().data[:] = source
+        source = plan
     return torch.classes.tensorrt.Engine(source)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch_tensorrt
 from torch import nn
 from torch_tensorrt import Input
 from torch_tensorrt.dynamo import CompilationSettings, lowering, trace
@@ -101,6 +102,29 @@ def test_node_by_node_equals_the_general_way(name):
     assert ops(lowering.post_lowering(fast, SETTINGS)) - {"aten.detach.default"} <= (
         ops(lowering.post_lowering(slow, SETTINGS)) | {"aten.clone.default"}
     )
+
+
+class PerItem(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear = nn.Linear(4, 3)
+
+    def forward(self, x):
+        return torch.vmap(lambda item: torch.relu(self.linear(item)).sum(0))(x)
+
+
+@pytest.mark.parametrize(
+    "batch", [5, Input(min_shape=(1, 2, 4), opt_shape=(5, 2, 4), max_shape=(9, 2, 4))]
+)
+def test_vmap_inside_forward(batch):
+    model = PerItem().eval()
+    given = torch.randn(batch, 2, 4) if isinstance(batch, int) else batch
+    compiled = torch_tensorrt.compile(
+        model, arg_inputs=[given], require_full_compilation=True, min_block_size=1
+    )
+    for rows in [5] if isinstance(batch, int) else [1, 5, 9]:
+        x = torch.randn(rows, 2, 4)
+        torch.testing.assert_close(compiled(x), model(x))
 
 
 def test_a_write_to_a_view_takes_the_general_way():

@@ -1,0 +1,81 @@
+// Lowering: what a build holds while it packs.
+#include <gtest/gtest.h>
+
+#include "core/builder/builder.h"
+
+namespace torch_tensorrt::core::builder {
+namespace {
+
+// How many of a network's deferred weights exist, and how often each was made.
+struct Ledger {
+  int alive = 0;
+  int most_alive = 0;
+  std::vector<int> made;
+};
+
+// Deferred ones of 3x3 filters for 8 channels.
+ir::Weights Deferred(Ledger* ledger) {
+  const Dims dims{8, 3, 3, 8};
+  const size_t index = ledger->made.size();
+  ledger->made.push_back(0);
+  ir::Weights weights{DataType::kFloat32, dims};
+  weights.recipe = std::make_shared<const ir::Weights::Recipe>([ledger, dims, index] {
+    ++ledger->made[index];
+    ledger->most_alive = std::max(ledger->most_alive, ++ledger->alive);
+    ir::NewWeights fresh = ir::AllocateWeights(DataType::kFloat32, dims);
+    std::fill_n(static_cast<float*>(fresh.data), 8 * 3 * 3 * 8, static_cast<float>(index));
+    return std::shared_ptr<const void>(
+        fresh.data, [ledger, held = fresh.weights.data](const void*) { --ledger->alive; });
+  });
+  return weights;
+}
+
+// `count` convolutions, one after the other, each of which reads weights of its own.
+ir::Network Chain(int count, Ledger* ledger) {
+  ir::Network network;
+  ir::TensorId x = network.AddInput("x", DataType::kFloat32, {1, 9, 9, 8});
+  for (int i = 0; i < count; ++i) {
+    const ir::TensorId w = network.AddConstant(Deferred(ledger), "w");
+    x = network
+            .AddLayer(ir::LayerKind::kConvolution, {x, w},
+                      {{"stride", Dims{1, 1}},
+                       {"padding", Dims{1, 1, 1, 1}},
+                       {"dilation", Dims{1, 1}},
+                       {"groups", int64_t{1}},
+                       {"channels_last", true}},
+                      "c")
+            .value();
+  }
+  network.MarkOutput(x, "y");
+  return network;
+}
+
+TEST(LowerToPlan, MakesDeferredWeightsOneLayerAtATime) {
+  Ledger ledger;
+  BuildReport report;
+  const auto plan = LowerToPlan(Chain(5, &ledger), {}, &report);
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  EXPECT_EQ(plan->constants.size(), 5U);
+  EXPECT_EQ(ledger.made, std::vector<int>(5, 1));
+  EXPECT_EQ(ledger.most_alive, 1);
+  EXPECT_EQ(ledger.alive, 0);  // the plan has packed copies
+}
+
+// The reference kernels read the weights themselves: then the plan keeps them.
+TEST(LowerToPlan, KeepsWhatIsNotPacked) {
+  Ledger ledger;
+  BuildReport report;
+  BuilderConfig config;
+  config.reference_only = true;
+  {
+    const auto plan = LowerToPlan(Chain(3, &ledger), config, &report);
+    ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+    EXPECT_EQ(ledger.made, std::vector<int>(3, 1));
+    EXPECT_EQ(ledger.alive, 3);
+    EXPECT_EQ(static_cast<const float*>(plan->constants[2].data.get())[7], 2.0F);
+  }
+  EXPECT_EQ(ledger.alive, 0);
+}
+
+}  // namespace
+}  // namespace torch_tensorrt::core::builder
