@@ -6,7 +6,8 @@
 
 #ifdef TILE_M
 
-TRT_DEVICE int WarpIndex() { return static_cast<int>(threadIdx.x) / 32; }
+// Of the warps that share a tile.
+TRT_DEVICE int WarpIndex() { return static_cast<int>(threadIdx.x) / 32 % (WARPS_M * WARPS_N); }
 // First row of the warp's block of rows `block` in the tile; its first column.
 TRT_DEVICE int WarpRow(int block) {
 #if TRT_WGMMA
@@ -80,16 +81,18 @@ TRT_DEVICE void Step(Accumulators& acc, u32 stage, int step) {
 
 TRT_DEVICE void Products(Accumulators& acc, u32 stage) {
 #if TERMS == 3
-  // Tensor cores truncate when they add: short sums there, the long sum by rounding additions.
-  Accumulators part = {};
+  // Tensor cores truncate when they add: the shortest sums there, the long sum by rounding additions.
 #pragma unroll
-  for (int step = 0; step < 4; ++step) Step(part, stage, step);
+  for (int step = 0; step < 4; ++step) {
+    Accumulators part = {};
+    Step(part, stage, step);
 #pragma unroll
-  for (int i = 0; i < kBlocksM; ++i) {
+    for (int i = 0; i < kBlocksM; ++i) {
 #pragma unroll
-    for (int j = 0; j < kBlocksN; ++j) {
+      for (int j = 0; j < kBlocksN; ++j) {
 #pragma unroll
-      for (int e = 0; e < 4; ++e) acc[i][j][e] += part[i][j][e];
+        for (int e = 0; e < 4; ++e) acc[i][j][e] += part[i][j][e];
+      }
     }
   }
 #else
@@ -99,6 +102,7 @@ TRT_DEVICE void Products(Accumulators& acc, u32 stage) {
 }
 #endif  // TRT_WGMMA
 
+#ifndef TRT_STREAM
 // Tiles [0, tiles) along k of the loader. With warpgroup products one product is still under way
 // while the next tile is loaded, so a stage is free one step later.
 TRT_DEVICE void MainLoop(const Params& p, Loader& loader, Accumulators& acc, u32 shared,
@@ -158,5 +162,6 @@ TRT_DEVICE void MainLoop(const Params& p, Loader& loader, Accumulators& acc, u32
 #endif
   CopyWait<0>();
 }
+#endif  // TRT_STREAM
 
 #endif  // TILE_M

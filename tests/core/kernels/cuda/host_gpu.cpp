@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -13,6 +14,7 @@
 #include "core/kernels/cuda/sources.h"
 #include "tests/core/kernels/cuda/host_mma.h"
 #include "tests/core/kernels/cuda/host_prelude.h"
+#include "tests/core/kernels/cuda/host_warpgroup.h"
 
 namespace torch_tensorrt::core::kernels::testing {
 namespace {
@@ -60,6 +62,8 @@ class Block {
   }
 
   static void Barrier() { current_block_->Wait(State::kBlock); }
+  // Lets the other threads run.
+  static void Yield() { current_block_->Wait(State::kReady); }
 
   static uint64_t Exchange(uint64_t value, int lane) {
     Block& block = *current_block_;
@@ -176,6 +180,7 @@ class HostGpu : public device::cuda::Gpu {
       std::string text(header.text);
       if (header.name == "intrinsics.cuh") text = kHostIntrinsics;
       if (header.name == "mma.cuh") text = kHostMma;
+      if (header.name == "warpgroup.cuh") text = kHostWarpgroup;
       Write(std::string(header.name), text);
     }
   }
@@ -214,6 +219,18 @@ class HostGpu : public device::cuda::Gpu {
       }
     }
     return Status::Ok();
+  }
+
+  Result<device::cuda::TensorMap> EncodeTensorMap(
+      const device::cuda::TensorMapSpec& spec) const override {
+    if (reinterpret_cast<uintptr_t>(spec.data) % 16 != 0) return InvalidArgument("[host] data");
+    for (size_t d = 1; d < static_cast<size_t>(spec.rank); ++d) {
+      if (spec.strides[d] == 0 || spec.strides[d] % 16 != 0)
+        return InvalidArgument("[host] stride");
+    }
+    device::cuda::TensorMap map;
+    map.words[0] = reinterpret_cast<uint64_t>(&specs_.emplace_back(spec));
+    return map;
   }
 
   Result<std::shared_ptr<void>> Allocate(size_t bytes) const override {
@@ -288,12 +305,16 @@ class HostGpu : public device::cuda::Gpu {
     kernel.thread = static_cast<HostThread*>(dlsym(handle, "trt_thread"));
     *static_cast<void (**)()>(dlsym(handle, "trt_barrier")) = &Block::Barrier;
     *static_cast<uint64_t (**)(uint64_t, int)>(dlsym(handle, "trt_exchange")) = &Block::Exchange;
+    if (void* yield = dlsym(handle, "trt_yield"); yield != nullptr) {
+      *static_cast<void (**)()>(yield) = &Block::Yield;
+    }
     return kernel;
   }
 
   GpuInfo info_;
   std::string folder_;
   mutable std::map<std::string, HostKernel> kernels_;
+  mutable std::deque<device::cuda::TensorMapSpec> specs_;  // that kernels read
 };
 
 }  // namespace
