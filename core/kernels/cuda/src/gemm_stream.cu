@@ -174,7 +174,7 @@ TRT_DEVICE void ReadStaged(const float* staged, int r, int column, float (&v)[8]
 
 // Results of 16 rows from `row` on and 64 columns from `first` on: a lane finishes eight columns of
 // every fourth row.
-TRT_DEVICE void FinishVectors(const Params& p, const TrtEpilogueArgs& e, const float* staged,
+TRT_DEVICE void StoreVectors(const Params& p, const TrtEpilogueArgs& e, const float* staged,
                               int row, int first, const Bias& bias) {
   const int lane = static_cast<int>(threadIdx.x) % 32, r0 = lane / 8, c = lane % 8 * 8;
   const int column = first + c;
@@ -195,7 +195,7 @@ TRT_DEVICE void FinishVectors(const Params& p, const TrtEpilogueArgs& e, const f
 }
 
 // The same for rows of any alignment and length: neighbouring lanes store neighbouring elements.
-TRT_DEVICE void FinishElements(const Params& p, const TrtEpilogueArgs& e, const float* staged,
+TRT_DEVICE void StoreElements(const Params& p, const TrtEpilogueArgs& e, const float* staged,
                                int row, int first) {
   const int rows = min(16, p.m - row);
 #pragma unroll 1
@@ -229,9 +229,9 @@ TRT_DEVICE void Finish(const Params& p, const TrtEpilogueArgs& e, const Place& a
       __syncwarp();
       const int row = at.row + WarpRow(block), first = at.column + chunk * 64;
       if (p.vector) {
-        FinishVectors(p, e, staged, row, first, bias[chunk]);
+        StoreVectors(p, e, staged, row, first, bias[chunk]);
       } else {
-        FinishElements(p, e, staged, row, first);
+        StoreElements(p, e, staged, row, first);
       }
     }
   }

@@ -63,7 +63,7 @@ class Block {
 
   static void Barrier() { current_block_->Wait(State::kBlock); }
   // Lets the other threads run.
-  static void Yield() { current_block_->Wait(State::kReady); }
+  static void Yield() { current_block_->Wait(State::kYielded); }
 
   static uint64_t Exchange(uint64_t value, int lane) {
     Block& block = *current_block_;
@@ -78,7 +78,7 @@ class Block {
   }
 
  private:
-  enum class State { kReady, kBlock, kWarp, kDone };
+  enum class State { kReady, kBlock, kWarp, kYielded, kDone };
   struct Fiber {
     ucontext_t context;
     std::vector<char> stack;
@@ -103,7 +103,7 @@ class Block {
         swapcontext(&scheduler_, &fiber.context);
       }
       if (done) return true;
-      if (!ran && !Release()) return false;
+      if (!ran && !Release() && !Resume()) return false;
     }
   }
 
@@ -137,6 +137,17 @@ class Block {
       released |= ReleaseRange(first, std::min(first + kWarpSize, count_), State::kWarp);
     }
     return released || ReleaseRange(0, count_, State::kBlock);
+  }
+
+  // Wakes those who let others run.
+  bool Resume() {
+    bool any = false;
+    for (Fiber& fiber : fibers_) {
+      if (fiber.state != State::kYielded) continue;
+      fiber.state = State::kReady;
+      any = true;
+    }
+    return any;
   }
 
   bool ReleaseRange(unsigned first, unsigned end, State state) {
