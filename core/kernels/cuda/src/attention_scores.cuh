@@ -85,7 +85,11 @@ typedef float Scores[kWarpKeys / 8][4];
 TRT_DEVICE void ComputeScores(const Rows (&w)[BLOCKS], u32 queries, int first_row, u32 keys,
                               int first, Scores (&s)[BLOCKS]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
+#if TRT_FLOAT  // independent sums of several steps would take too many registers
+#pragma unroll 1
+#else
 #pragma unroll
+#endif
   for (int step = 0; step < kSteps; ++step) {
     const u32 part = keys + step / 4 * KEYS * 128;
 #if TRT_FLOAT
@@ -204,6 +208,7 @@ TRT_DEVICE void AddValues(Rows (&w)[BLOCKS], u32 values, int first, const Scores
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int j = 0; j < HEAD_V / 8; j += 2) {
+    float part[BLOCKS][2][4] = {};  // of a tile: short sums, added by rounding
 #pragma unroll
     for (int step = 0; step < kWarpKeys / 8; ++step) {
       u32 b[4];
@@ -218,7 +223,15 @@ TRT_DEVICE void AddValues(Rows (&w)[BLOCKS], u32 values, int first, const Scores
       for (int i = 0; i < BLOCKS; ++i) {
         const u32 weights[4] = {FloatBits(s[i][step][0]), FloatBits(s[i][step][2]),
                                 FloatBits(s[i][step][1]), FloatBits(s[i][step][3])};
-        AddProduct(w[i].sums[j], w[i].sums[j + 1], weights, b);
+        Multiply(part[i][0], part[i][1], weights, b);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < BLOCKS; ++i) {
+#pragma unroll
+      for (int e = 0; e < 4; ++e) {
+        w[i].sums[j][e] += part[i][0][e];
+        w[i].sums[j + 1][e] += part[i][1][e];
       }
     }
   }

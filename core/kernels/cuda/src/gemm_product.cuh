@@ -60,45 +60,39 @@ TRT_DEVICE void Step(Accumulators& acc, u32 stage, int step) {
     LoadMatrix(b, b_tile + Swizzle(WarpColumn() + j * 8 + lane % 8 + lane / 16 * 8,
                                    step * 2 + lane / 8 % 2));
 #if TERMS == 3
+    // Tensor cores truncate when they add: the shortest sums there, the long sum by rounding additions.
     const u32 whole[4] = {b[0], b[1], b[2], b[3]};
     u32 b_low[4];
     SplitTf32(whole, b, b_low);
 #pragma unroll
     for (int i = 0; i < kBlocksM; ++i) {
-      Mma<TRT_IN>(acc[i][j], a_low[i], b[0], b[1]);
-      Mma<TRT_IN>(acc[i][j + 1], a_low[i], b[2], b[3]);
-      Mma<TRT_IN>(acc[i][j], a[i], b_low[0], b_low[1]);
-      Mma<TRT_IN>(acc[i][j + 1], a[i], b_low[2], b_low[3]);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float part[4] = {};
+        Mma<TRT_IN>(part, a_low[i], b[half * 2], b[half * 2 + 1]);
+        Mma<TRT_IN>(part, a[i], b_low[half * 2], b_low[half * 2 + 1]);
+        Mma<TRT_IN>(part, a[i], b[half * 2], b[half * 2 + 1]);
+#pragma unroll
+        for (int e = 0; e < 4; ++e) acc[i][j + half][e] += part[e];
+      }
     }
-#endif
+#else
 #pragma unroll
     for (int i = 0; i < kBlocksM; ++i) {
       Mma<TRT_IN>(acc[i][j], a[i], b[0], b[1]);
       Mma<TRT_IN>(acc[i][j + 1], a[i], b[2], b[3]);
     }
+#endif
   }
 }
 
 TRT_DEVICE void Products(Accumulators& acc, u32 stage) {
-#if TERMS == 3
-  // Tensor cores truncate when they add: the shortest sums there, the long sum by rounding additions.
-#pragma unroll
-  for (int step = 0; step < 4; ++step) {
-    Accumulators part = {};
-    Step(part, stage, step);
-#pragma unroll
-    for (int i = 0; i < kBlocksM; ++i) {
-#pragma unroll
-      for (int j = 0; j < kBlocksN; ++j) {
-#pragma unroll
-        for (int e = 0; e < 4; ++e) acc[i][j][e] += part[i][j][e];
-      }
-    }
-  }
+#if TERMS == 3  // independent sums of several steps would take too many registers
+#pragma unroll 1
 #else
 #pragma unroll
-  for (int step = 0; step < 4; ++step) Step(acc, stage, step);
 #endif
+  for (int step = 0; step < 4; ++step) Step(acc, stage, step);
 }
 #endif  // TRT_WGMMA
 
