@@ -162,10 +162,14 @@ Result<AttentionParams> AttentionKernel::ParamsOf(const PrepareArgs& args) const
   p.d_v = static_cast<int32_t>(v.dims[3]);
   p.key_heads = static_cast<int32_t>(k.dims[1]);
   p.scale = static_cast<float>(scale_ * 1.4426950408889634);
+  // Strides of dims of one element may be anything, also what no wide copy could follow.
+  const auto stride = [](const TensorView& x, size_t d) {
+    return x.dims[d] == 1 ? int64_t{0} : x.strides[d];
+  };
   for (size_t i = 0; i < 3; ++i) {
-    p.q_stride[i] = q.strides[i];
-    p.k_stride[i] = k.strides[i];
-    p.v_stride[i] = v.strides[i];
+    p.q_stride[i] = stride(q, i);
+    p.k_stride[i] = stride(k, i);
+    p.v_stride[i] = stride(v, i);
   }
   const size_t head = out_bshd_ ? 2 : 1;
   p.out_stride[0] = out.strides[0];

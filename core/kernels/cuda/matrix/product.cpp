@@ -49,6 +49,7 @@ std::string SourceOf(const Product& p, const Tile& tile, int a_width, int b_widt
   std::string text = "#include \"common.cuh\"\n";
   if (tile.wgmma) text += Define("TRT_MMA_TYPES", StrCat("\"", type, ".", type, "\""));
   if (tile.split > 1) text += Define("TRT_CLUSTERS", 1);
+  if (IsHalf(p.dtype)) text += Define("TRT_HALF_MATH", 1);
   text += Define("TRT_IN", type) + Define("TILE_M", tile.m) + Define("TILE_N", tile.n) +
           Define("STAGES", tile.stages) + Define("WARPS_M", tile.warps_m) +
           Define("WARPS_N", tile.warps_n) + Define("TRT_WGMMA", tile.wgmma ? 1 : 0) +

@@ -86,14 +86,14 @@ std::string SourceOf(const Product& p, const StreamTile& tile, const std::string
                                                         (tile.warpgroups * 128) / 8 * 8);
   return StrCat("#include \"common.cuh\"\n",
                 Define("TRT_MMA_TYPES", StrCat("\"", type, ".", type, "\"")),
-                Define("TRT_IN", type), Define("TILE_M", tile.m), Define("TILE_N", tile.n),
-                Define("STAGES", tile.stages), Define("TEAMS", tile.teams),
-                Define("WARPS_M", tile.warpgroups * 4 / tile.teams), Define("WARPS_N", 1),
-                Define("TRT_WGMMA", 1), Define("A_ALIGN", 8), Define("B_ALIGN", 8),
-                Define("CONV", p.windows ? 1 : 0), Define("B_CONSTANT", 1), Define("SPLIT", 1),
-                Define("TERMS", 1), Define("TRT_STREAM", 1), Define("LOADER_REGISTERS", loader),
-                Define("WORKER_REGISTERS", worker), "#include \"tile_load.cuh\"\n", result,
-                SourceText("gemm_stream.cu"));
+                Define("TRT_IN", type), Define("TRT_HALF_MATH", 1), Define("TILE_M", tile.m),
+                Define("TILE_N", tile.n), Define("STAGES", tile.stages),
+                Define("TEAMS", tile.teams), Define("WARPS_M", tile.warpgroups * 4 / tile.teams),
+                Define("WARPS_N", 1), Define("TRT_WGMMA", 1), Define("A_ALIGN", 8),
+                Define("B_ALIGN", 8), Define("CONV", p.windows ? 1 : 0), Define("B_CONSTANT", 1),
+                Define("SPLIT", 1), Define("TERMS", 1), Define("TRT_STREAM", 1),
+                Define("LOADER_REGISTERS", loader), Define("WORKER_REGISTERS", worker),
+                "#include \"tile_load.cuh\"\n", result, SourceText("gemm_stream.cu"));
 }
 
 // Rows of k values.

@@ -1,6 +1,8 @@
 // Products of gemm_stream.cu on the HostGpu against the reference, with tiles chosen here.
 #include "core/kernels/cuda/matrix/stream.h"
 
+#include <cmath>
+
 #include "tests/core/kernels/cuda/matrix/matrix_testing.h"
 
 namespace torch_tensorrt::core::kernels::testing {
@@ -87,6 +89,76 @@ TEST(CudaStreamTest, Products) {
   ExpectProduct({DataType::kFloat16, 193, 200, 72, TileOf(192, 192, 3, 3)});
   ExpectProduct({DataType::kFloat16, 130, 75, 64, TileOf(128, 128, 2, 3, 2)});
   ExpectProduct({DataType::kFloat16, 900, 264, 200, TileOf(128, 128, 2, 5, 2)});
+}
+
+// out = op(acc).
+ProgramText Apply(PointwiseOp op) {
+  loop::Program p;
+  p.rank = 2;
+  loop::Input accumulator;
+  accumulator.map = {0, 1};
+  accumulator.accumulator = true;
+  p.inputs = {accumulator};
+  p.outputs = {loop::Output{DataType::kFloat16, false}};
+  loop::Instr load, apply, store;
+  load.kind = loop::InstrKind::kLoad;
+  apply.kind = loop::InstrKind::kPointwise;
+  apply.op = op;
+  apply.args[0] = 0;
+  store.kind = loop::InstrKind::kStore;
+  store.args[0] = 1;
+  p.instrs = {load, apply, store};
+  EXPECT_TRUE(p.Verify().ok()) << p.Verify().ToString();
+  return {p.ToString()};
+}
+
+// The short formulas of results in 16 bits, from deep in the tails to the ends of f16, and what is
+// no number.
+TEST(CudaStreamTest, Activations) {
+  TRT_NEED_HOST_GPU();
+  const DataType f16 = DataType::kFloat16;
+  const int64_t m = 130;
+  const int64_t n = 72;
+  std::vector<double> values(static_cast<size_t>(m * 8), 0.0);
+  for (int64_t r = 0; r < m; ++r) {
+    values[static_cast<size_t>(r * 8)] = static_cast<double>(r - 65) / 8;
+  }
+  const double special[] = {INFINITY, -INFINITY, NAN, 60000, -60000};
+  for (size_t i = 0; i < std::size(special); ++i) values[i * 8] = special[i];
+  const TestTensor a(f16, {m, 8}, values);
+  std::vector<double> scales(static_cast<size_t>(n * 8), 0.0);
+  for (int64_t c = 0; c < n; ++c) {
+    scales[static_cast<size_t>(c * 8)] = 0.25 + static_cast<double>(c) / 64;
+    for (size_t k = 1; k < 8; ++k) scales[static_cast<size_t>(c * 8) + k] = 0;
+  }
+  const TestTensor w(f16, {n, 8}, scales);
+  Product product;
+  product.dtype = f16;
+  product.m = m;
+  product.n = n;
+  product.k = 8;
+  product.a.row = product.b.row = 8;
+  product.b_constant = true;
+  product.out_row = n;
+  for (const PointwiseOp op :
+       {PointwiseOp::kGeluErf, PointwiseOp::kGeluTanh, PointwiseOp::kSilu, PointwiseOp::kSigmoid}) {
+    const Attributes attributes{{"epilogue", Apply(op)}};
+    const Attributes reference{{"epilogue", Apply(op)}, {"transpose_b", true}};
+    const Dims dims{m, n};
+    const TestTensor out(f16, dims, std::vector<double>(static_cast<size_t>(m * n), 77));
+    const Status status =
+        RunStream(product, TileOf(128, 64, 2, 4, 2), attributes, {a.view, w.view}, out.view);
+    ASSERT_TRUE(status.ok()) << status.ToString();
+    const std::vector<double> want =
+        Output("ref.MatrixMultiply", reference, {a.view, w.view}, f16, dims);
+    const std::vector<double> got = out.values();
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double unit = std::max(std::abs(want[i]) * 0x1p-10, 0x1p-24);
+      const bool same = got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]));
+      EXPECT_TRUE(same || std::abs(got[i] - want[i]) <= unit)
+          << InfoOf(op).name << " " << got[i] << ", expected " << want[i] << " at " << i;
+    }
+  }
 }
 
 struct ConvCase {
