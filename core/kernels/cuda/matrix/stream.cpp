@@ -138,6 +138,9 @@ std::optional<StreamChoice> ChooseStream(const GpuInfo& gpu, const Product& prod
   if (!CanStream(gpu, product)) return std::nullopt;
   std::optional<StreamChoice> best;
   for (const Candidate& c : kCandidates) {
+    // Where each block has one tile, one of two teams has none.
+    const int64_t tiles = CeilDiv(product.m, c.m) * CeilDiv(product.n, c.n);
+    if (c.teams > 1 && tiles <= gpu.multiprocessors) continue;
     // Flat tiles that stand out beyond the last column were slower than the model says.
     if (c.m < 128 && product.n % c.n != 0) continue;
     const double ns = Nanoseconds(gpu, c, product);
@@ -197,9 +200,12 @@ Result<std::unique_ptr<MatrixState>> CreateProduct(std::string_view tag, const G
                                                    const Product& product, ResultPlan result) {
   if (gpu != nullptr) {
     const auto stream = ChooseStream(gpu->info(), product);
+    // Reading windows by threads takes so much longer than the model of plain products says.
+    constexpr double kWindows = 1.5;
     const double plain = ChooseTile(gpu->info(), product.dtype, product.m, product.n, product.k,
                                     product.batch_count(), false)
-                             .nanoseconds;
+                             .nanoseconds *
+                         (product.windows ? kWindows : 1);
     if (stream.has_value() && stream->nanoseconds < plain) {
       TRT_ASSIGN_OR_RETURN(
           auto state, StreamState::Create(tag, *gpu, product, stream->tile, std::move(result)));

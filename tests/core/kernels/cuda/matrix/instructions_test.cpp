@@ -157,6 +157,21 @@ TEST_F(MatrixInstructions, StreamsDoNotSpillOrWait) {
   }
 }
 
+// Of a batch of one, whose stride says nothing.
+TEST_F(MatrixInstructions, AttentionOfOneImageStreams) {
+  const SourceKeeper gpu("sm_90a");
+  TensorView x = MakeView(nullptr, DataType::kFloat16, {1, 8, 1024, 80});
+  const TensorView out = x;
+  x.strides = {1, 80, 1920, 1};
+  const std::vector<TensorView> inputs{x, x, x};
+  const Attributes attributes{{"scale", 0.1}};
+  const auto kernel = FindKernel("cuda.attention")->create(attributes);
+  ASSERT_TRUE(kernel.ok());
+  ASSERT_TRUE((*kernel)->Prepare({attributes, inputs, std::span(&out, 1), &gpu}).ok());
+  ASSERT_EQ(gpu.sources().size(), 1u);
+  EXPECT_EQ(gpu.sources()[0].name, "attention stream");
+}
+
 // Products of floats that share out k over a cluster, which the HostGpu has not.
 TEST_F(MatrixInstructions, FloatClustersDoNotSpill) {
   const DataType f32 = DataType::kFloat32;

@@ -212,7 +212,7 @@ TEST(CudaStreamTest, Convolutions) {
   ExpectConvolution({1, 8, 9, 64, 64, 1, 2, 1, 0});
 }
 
-TEST(CudaStreamTest, LeavesOthersAlone) {
+TEST(CudaStreamTest, Choices) {
   Product product;
   product.dtype = DataType::kFloat16;
   product.m = product.n = product.k = 1024;
@@ -222,6 +222,10 @@ TEST(CudaStreamTest, LeavesOthersAlone) {
   EXPECT_TRUE(cuda::ChooseStream(hopper, product).has_value());
   EXPECT_FALSE(
       cuda::ChooseStream(device::cuda::Gpu::CompileOnly("sm_80")->info(), product).has_value());
+  EXPECT_EQ(cuda::ChooseStream(hopper, product)->tile.teams, 1);  // a tile for each block
+  Product many = product;
+  many.m = 65536;
+  EXPECT_EQ(cuda::ChooseStream(hopper, many)->tile.teams, 2);
   Product odd = product;
   odd.a.row = 1028;
   EXPECT_FALSE(cuda::ChooseStream(hopper, odd).has_value());
