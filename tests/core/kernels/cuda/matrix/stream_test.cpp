@@ -88,6 +88,8 @@ TEST(CudaStreamTest, Products) {
   ExpectProduct({DataType::kFloat16, 260, 70, 128, TileOf(256, 128, 2, 3), false});
   ExpectProduct({DataType::kFloat16, 193, 200, 72, TileOf(192, 192, 3, 3)});
   ExpectProduct({DataType::kFloat16, 130, 75, 64, TileOf(128, 128, 2, 3, 2)});
+  // Tiles of several rounds of the ring, which teams must not take for each other's.
+  ExpectProduct({DataType::kFloat16, 200, 130, 576, TileOf(128, 64, 2, 3, 2)});
   ExpectProduct({DataType::kFloat16, 900, 264, 200, TileOf(128, 128, 2, 5, 2)});
 }
 
