@@ -50,6 +50,8 @@ void BindModules(Binder& bind, Driver* d) {
   bind("cuFuncGetAttribute", &d->function_get);
   bind("cuFuncSetAttribute", &d->function_set);
   bind("cuLaunchKernelEx", &d->launch);
+  bind("cuTensorMapEncodeTiled", &d->tensor_map_tiled);
+  bind("cuTensorMapEncodeIm2col", &d->tensor_map_windows);
 }
 
 void BindMemory(Binder& bind, Driver* d) {

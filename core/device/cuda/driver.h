@@ -38,6 +38,10 @@ inline constexpr unsigned kHostPortable = 1;
 inline constexpr unsigned kHostDeviceMapped = 2;
 inline constexpr int kCaptureThreadLocal = 1;
 inline constexpr int kCaptureRelaxed = 2;
+inline constexpr int kTensorUint16 = 1;
+inline constexpr int kTensorUint32 = 2;
+inline constexpr int kTensorSwizzle128 = 3;
+inline constexpr int kTensorPromote128 = 2;
 inline constexpr int kLaunchCluster = 4;
 inline constexpr int kLaunchOverlapPrevious = 6;
 
@@ -83,6 +87,13 @@ struct Driver {
   int (*function_get)(int*, int attribute, CuFunction);
   int (*function_set)(CuFunction, int attribute, int value);
   int (*launch)(const CuLaunchConfig*, CuFunction, void** params, void** extra);
+  int (*tensor_map_tiled)(void* map, int type, unsigned rank, void* data, const uint64_t* dims,
+                          const uint64_t* strides, const unsigned* box, const unsigned* steps,
+                          int interleave, int swizzle, int promotion, int fill);
+  int (*tensor_map_windows)(void* map, int type, unsigned rank, void* data, const uint64_t* dims,
+                            const uint64_t* strides, const int* lower, const int* upper,
+                            unsigned channels, unsigned pixels, const unsigned* steps,
+                            int interleave, int swizzle, int promotion, int fill);
   int (*memory_allocate)(CuPointer*, size_t);
   int (*memory_free)(CuPointer);
   int (*host_allocate)(void**, size_t, unsigned flags);

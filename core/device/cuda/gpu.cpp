@@ -164,6 +164,33 @@ Status DriverGpu::Launch(const Function& function, const LaunchConfig& config, S
   return Check(driver_.launch(&launch, handle, params, nullptr), "cannot launch a kernel");
 }
 
+Result<TensorMap> Gpu::EncodeTensorMap(const TensorMapSpec& /*spec*/) const {
+  return Unsupported("[cuda] ", info().name, " has no tensor copy engine");
+}
+
+Result<TensorMap> DriverGpu::EncodeTensorMap(const TensorMapSpec& spec) const {
+  TensorMap map;
+  const int type = spec.element_bytes == 2 ? kTensorUint16 : kTensorUint32;
+  const auto rank = static_cast<unsigned>(spec.rank);
+  const uint64_t* strides = spec.strides.data() + 1;  // the innermost dim has none
+  if (spec.windows == 0) {
+    constexpr unsigned kSteps[] = {1, 1, 1, 1};
+    TRT_RETURN_IF_ERROR(
+        Check(driver_.tensor_map_tiled(&map, type, rank, spec.data, spec.dims.data(), strides,
+                                       spec.box.data(), kSteps, 0, kTensorSwizzle128,
+                                       kTensorPromote128, 0),
+              "cannot describe a tensor"));
+    return map;
+  }
+  const unsigned steps[] = {1, spec.step[0], spec.step[1], 1};
+  TRT_RETURN_IF_ERROR(Check(
+      driver_.tensor_map_windows(&map, type, rank, spec.data, spec.dims.data(), strides,
+                                 spec.lower.data(), spec.upper.data(), spec.box[0], spec.windows,
+                                 steps, 0, kTensorSwizzle128, kTensorPromote128, 0),
+      "cannot describe an image"));
+  return map;
+}
+
 Result<const CublasLt*> DriverGpu::cublaslt() const {
   const Result<CublasLt>& table = LoadCublasLt();
   if (!table.ok()) return table.status();

@@ -7,6 +7,7 @@
 // one.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -70,6 +71,29 @@ struct LaunchConfig {
   unsigned cluster[3] = {1, 1, 1};  // blocks of a cluster; sm_90 and later
 };
 
+// What the tensor copy engine (sm_90) is told of a tensor; kernels take it by value.
+struct alignas(64) TensorMap {
+  uint64_t words[16] = {};
+};
+
+// A tensor that is copied to shared memory in boxes, rows of up to 128 bytes that are swizzled by
+// 128 bytes; what lies outside the tensor becomes zeros. Dims go from the innermost outwards.
+struct TensorMapSpec {
+  void* data = nullptr;   // a multiple of 16
+  int element_bytes = 2;  // 2 or 4
+  int rank = 2;           // 2 .. 4
+  std::array<uint64_t, 4> dims{};
+  std::array<uint64_t, 4> strides{};  // in bytes, multiples of 16; the innermost dim is dense
+  std::array<uint32_t, 4> box{};
+  // Not 0: dims are c, w, h, n of an image, and a box is box[0] channels of `windows` consecutive
+  // windows. Corners of windows go from `lower` to what is `upper` beyond the last pixel, by
+  // `step`; both are (w, h).
+  uint32_t windows = 0;
+  std::array<int, 2> lower{};
+  std::array<int, 2> upper{};
+  std::array<uint32_t, 2> step{1, 1};
+};
+
 struct GpuInfo {
   int ordinal = 0;
   std::string name;
@@ -123,6 +147,9 @@ class Gpu {
   // `params`: pointers to the kernel's arguments. Asynchronous.
   virtual Status Launch(const Function& function, const LaunchConfig& config, Stream stream,
                         void** params) const = 0;
+
+  // REQUIRES: compute capability 9. Unsupported on GPUs that run nothing.
+  virtual Result<TensorMap> EncodeTensorMap(const TensorMapSpec& spec) const;
 
   // Device memory, 256-byte aligned. Null-free: ResourceExhausted when there is no more.
   virtual Result<std::shared_ptr<void>> Allocate(size_t bytes) const = 0;

@@ -38,6 +38,7 @@ class DriverGpu final : public Gpu, public std::enable_shared_from_this<DriverGp
   Result<std::shared_ptr<void>> Allocate(size_t bytes) const override;
   Result<std::shared_ptr<void>> AllocateShared(size_t bytes) const override;
   Status CopyToDevice(void* device, const void* host, size_t bytes) const override;
+  Result<TensorMap> EncodeTensorMap(const TensorMapSpec& spec) const override;
   Status CopyToHost(void* host, const void* device, size_t bytes) const override;
   Status CopyOnDevice(void* to, const void* from, size_t bytes, Stream stream) const override;
   Status FillBytes(void* device, int value, size_t bytes, Stream stream) const override;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/kernels/cuda/launch.h"
+#include "core/kernels/cuda/matrix/attention_stream.h"
 #include "core/kernels/cuda/matrix/kernels.h"
 #include "core/kernels/cuda/matrix/product.h"
 #include "core/kernels/cuda/sources.h"
@@ -16,19 +17,6 @@ using device::cuda::Gpu;
 
 constexpr std::string_view kTag = "cuda.attention";
 constexpr int64_t kMaxHead = 128;
-
-// Params of attention.cu.
-struct Params {
-  const void* q;
-  const void* k;
-  const void* v;
-  const void* mask;
-  void* out;
-  int32_t rows, s, t, d, d_v, key_heads, row_tiles, vector;
-  float scale;
-  int32_t group;
-  int64_t q_stride[3], k_stride[3], v_stride[3], out_stride[3], mask_stride[4];
-};
 
 // How the work is cut.
 struct Shape {
@@ -90,10 +78,11 @@ struct AttentionState final : KernelState {
     device::cuda::Function function;
     device::cuda::LaunchConfig config;
   };
-  Params params{};
+  AttentionParams params{};
   Shape shape;
   std::optional<Variant> aligned;  // rows of q, k, v start at multiples of 16 bytes
   std::optional<Variant> any;
+  std::unique_ptr<AttentionStream> stream;  // in place of both, where it is faster
 };
 
 // "cuda.attention": f32, f16 and bf16, heads of up to 128.
@@ -111,7 +100,7 @@ class AttentionKernel final : public Kernel {
 
  private:
   Status Check(const PrepareArgs& args) const;
-  Result<Params> ParamsOf(const PrepareArgs& args) const;
+  Result<AttentionParams> ParamsOf(const PrepareArgs& args) const;
   Result<AttentionState::Variant> Load(const Gpu& gpu, const AttentionState& state, DataType type,
                                        const TensorView* mask, bool aligned) const;
 
@@ -153,7 +142,7 @@ Status AttentionKernel::Check(const PrepareArgs& args) const {
   return Status::Ok();
 }
 
-Result<Params> AttentionKernel::ParamsOf(const PrepareArgs& args) const {
+Result<AttentionParams> AttentionKernel::ParamsOf(const PrepareArgs& args) const {
   constexpr int64_t kMaxSize = int64_t{1} << 30;
   const TensorView& q = args.inputs[0];
   const TensorView& k = args.inputs[1];
@@ -164,7 +153,7 @@ Result<Params> AttentionKernel::ParamsOf(const PrepareArgs& args) const {
       q.dims[0] * q.dims[1] * std::max<int64_t>(q.dims[2], 1) > kMaxSize) {
     return Unsupported("[", kTag, "] q ", DimsText(q), ", k ", DimsText(k), " are too large");
   }
-  Params p{};
+  AttentionParams p{};
   p.group = static_cast<int32_t>(group);
   p.s = static_cast<int32_t>(q.dims[2]);
   p.rows = static_cast<int32_t>(q.dims[2] * group);
@@ -173,10 +162,14 @@ Result<Params> AttentionKernel::ParamsOf(const PrepareArgs& args) const {
   p.d_v = static_cast<int32_t>(v.dims[3]);
   p.key_heads = static_cast<int32_t>(k.dims[1]);
   p.scale = static_cast<float>(scale_ * 1.4426950408889634);
+  // Strides of dims of one element may be anything, also what no wide copy could follow.
+  const auto stride = [](const TensorView& x, size_t d) {
+    return x.dims[d] == 1 ? int64_t{0} : x.strides[d];
+  };
   for (size_t i = 0; i < 3; ++i) {
-    p.q_stride[i] = q.strides[i];
-    p.k_stride[i] = k.strides[i];
-    p.v_stride[i] = v.strides[i];
+    p.q_stride[i] = stride(q, i);
+    p.k_stride[i] = stride(k, i);
+    p.v_stride[i] = stride(v, i);
   }
   const size_t head = out_bshd_ ? 2 : 1;
   p.out_stride[0] = out.strides[0];
@@ -200,21 +193,10 @@ Result<Params> AttentionKernel::ParamsOf(const PrepareArgs& args) const {
   return p;
 }
 
-// Rows that can be copied 16 bytes at a time, if their tensors start so?
-bool HasWideRows(const Params& p, DataType dtype) {
-  const int granule = 16 / static_cast<int>(SizeOf(dtype));
-  bool wide = p.d % granule == 0 && p.d_v % granule == 0;
-  for (size_t i = 0; i < 3; ++i) {
-    wide = wide && p.q_stride[i] % granule == 0 && p.k_stride[i] % granule == 0 &&
-           p.v_stride[i] % granule == 0;
-  }
-  return wide;
-}
-
 Result<AttentionState::Variant> AttentionKernel::Load(const Gpu& gpu, const AttentionState& state,
                                                       DataType type, const TensorView* mask,
                                                       bool aligned) const {
-  const Params& p = state.params;
+  const AttentionParams& p = state.params;
   const Shape& shape = state.shape;
   std::string text;
   if (mask != nullptr) text += Define("TRT_MASK", StorageName(mask->dtype));
@@ -245,12 +227,16 @@ Result<Prepared> AttentionKernel::Prepare(const PrepareArgs& args) const {
   auto state = std::make_unique<AttentionState>();
   TRT_ASSIGN_OR_RETURN(state->params, ParamsOf(args));
   if (args.gpu == nullptr || args.outputs[0].numel() == 0) return Prepared{std::move(state), 0};
-  Params& p = state->params;
+  AttentionParams& p = state->params;
   const int64_t batch = args.inputs[0].dims[0];
   state->shape = ChooseShape(args.gpu->info(), args.inputs[0].dtype, batch * p.key_heads, p.rows,
                              p.t, RoundUp(std::max(p.d, p.d_v), 16));
   p.row_tiles = static_cast<int32_t>(CeilDiv(p.rows, state->shape.rows()));
   const TensorView* mask = args.inputs.size() > 3 ? &args.inputs[3] : nullptr;
+  TRT_ASSIGN_OR_RETURN(
+      state->stream,
+      AttentionStream::Create(*args.gpu, p, {args.inputs[0].dtype, batch, causal_, mask}));
+  if (state->stream != nullptr) return Prepared{std::move(state), 0};
   TRT_ASSIGN_OR_RETURN(state->aligned, Load(*args.gpu, *state, args.inputs[0].dtype, mask,
                                             HasWideRows(p, args.inputs[0].dtype)));
   return Prepared{std::move(state), 0};
@@ -258,9 +244,9 @@ Result<Prepared> AttentionKernel::Prepare(const PrepareArgs& args) const {
 
 Status AttentionKernel::Run(const RunArgs& args) const {
   auto& state = *static_cast<AttentionState*>(args.state);
-  if (!state.aligned.has_value()) return Status::Ok();
+  if (!state.aligned.has_value() && state.stream == nullptr) return Status::Ok();
   const TensorView* mask = args.inputs.size() > 3 ? &args.inputs[3] : nullptr;
-  Params& p = state.params;
+  AttentionParams& p = state.params;
   p.q = args.inputs[0].data;
   p.k = args.inputs[1].data;
   p.v = args.inputs[2].data;
@@ -268,6 +254,7 @@ Status AttentionKernel::Run(const RunArgs& args) const {
   p.out = args.outputs[0].data;
   p.vector = IsAligned(p.out) && p.d_v % 8 == 0 ? 1 : 0;
   const bool aligned = IsAligned(p.q) && IsAligned(p.k) && IsAligned(p.v);
+  if (aligned && state.stream != nullptr) return state.stream->Run(args, p);
   if (!aligned && !state.any.has_value()) {
     TRT_ASSIGN_OR_RETURN(state.any, Load(*args.gpu, state, args.inputs[0].dtype, mask, false));
   }

@@ -123,7 +123,7 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
                                                           args.outputs[0], params_.out_channels));
   auto state = std::make_unique<ConvolutionState>();
   TRT_ASSIGN_OR_RETURN(state->product,
-                       ProductState::Create("cuda.convolution", args.gpu, p, std::move(result)));
+                       CreateProduct("cuda.convolution", args.gpu, p, std::move(result)));
   if (Channels() == params_.in_channels) return Prepared{std::move(state), 0};
   TRT_RETURN_IF_ERROR(PreparePadding(args.gpu, x, state.get()));
   const auto bytes = static_cast<size_t>(state->pad.pixels * Channels()) * SizeOf(x.dtype);

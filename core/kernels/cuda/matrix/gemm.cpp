@@ -92,7 +92,7 @@ Result<Prepared> GemmKernel::Prepare(const PrepareArgs& args) const {
   if (GemvState::Takes(p)) {
     TRT_ASSIGN_OR_RETURN(state, GemvState::Create("cuda.gemm", args.gpu, p, std::move(result)));
   } else {
-    TRT_ASSIGN_OR_RETURN(state, ProductState::Create("cuda.gemm", args.gpu, p, std::move(result)));
+    TRT_ASSIGN_OR_RETURN(state, CreateProduct("cuda.gemm", args.gpu, p, std::move(result)));
   }
   return Prepared{std::move(state), 0};
 }

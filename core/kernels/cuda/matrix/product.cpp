@@ -11,21 +11,6 @@ namespace {
 
 using device::cuda::Gpu;
 
-// Params of gemm.cu.
-struct Params {
-  const void* a;
-  const void* b;
-  const void* bias;
-  void* out;
-  int32_t m, n, k, tiles_m, tiles_n, k_tiles, vector;
-  int64_t a_row, a_column, b_row, b_column;
-  int32_t batch1, batch2;
-  int64_t a_batch[3], b_batch[3];
-  int32_t out_batch_rows, out_batch_columns;
-  int64_t out_row;
-  ConvShape conv;
-};
-
 constexpr int64_t kMaxSize = int64_t{1} << 30;
 
 // The widest copy of 16, 8 or 4 bytes that fits `granule` elements, in elements; else 0.
@@ -64,6 +49,7 @@ std::string SourceOf(const Product& p, const Tile& tile, int a_width, int b_widt
   std::string text = "#include \"common.cuh\"\n";
   if (tile.wgmma) text += Define("TRT_MMA_TYPES", StrCat("\"", type, ".", type, "\""));
   if (tile.split > 1) text += Define("TRT_CLUSTERS", 1);
+  if (IsHalf(p.dtype)) text += Define("TRT_HALF_MATH", 1);
   text += Define("TRT_IN", type) + Define("TILE_M", tile.m) + Define("TILE_N", tile.n) +
           Define("STAGES", tile.stages) + Define("WARPS_M", tile.warps_m) +
           Define("WARPS_N", tile.warps_n) + Define("TRT_WGMMA", tile.wgmma ? 1 : 0) +
@@ -80,6 +66,35 @@ std::string Define(std::string_view name, std::string_view value) {
 }
 std::string Define(std::string_view name, int64_t value) {
   return StrCat("#define ", name, " ", value, "\n");
+}
+
+ProductParams MakeProductParams(const Product& p, const Tile& tile, const void* a, const void* b,
+                                const void* bias, void* out) {
+  ProductParams params;
+  params.a = a;
+  params.b = b;
+  params.bias = bias;
+  params.out = out;
+  params.m = static_cast<int32_t>(p.m);
+  params.n = static_cast<int32_t>(p.n);
+  params.k = static_cast<int32_t>(p.k);
+  params.tiles_m = static_cast<int32_t>(CeilDiv(p.m, tile.m));
+  params.tiles_n = static_cast<int32_t>(CeilDiv(p.n, tile.n));
+  params.k_tiles = static_cast<int32_t>(CeilDiv(CeilDiv(p.k, TileDepth(p.dtype)), tile.split));
+  params.vector = p.n % 8 == 0 && p.out_row % 8 == 0 && IsAligned(out) && IsAligned(bias) ? 1 : 0;
+  params.a_row = p.a.row;
+  params.a_column = p.a.column;
+  params.b_row = p.b.row;
+  params.b_column = p.b.column;
+  params.batch1 = static_cast<int32_t>(p.batches[1]);
+  params.batch2 = static_cast<int32_t>(p.batches[2]);
+  std::copy_n(p.a.batch, 3, params.a_batch);
+  std::copy_n(p.b.batch, 3, params.b_batch);
+  params.out_batch_rows = static_cast<int32_t>(p.out_batch_rows);
+  params.out_batch_columns = static_cast<int32_t>(p.out_batch_columns);
+  params.out_row = p.out_row;
+  params.conv = p.conv;
+  return params;
 }
 
 Result<std::unique_ptr<ProductState>> ProductState::Create(std::string_view tag, const Gpu* gpu,
@@ -108,7 +123,7 @@ Result<ProductState::Variant> ProductState::Load(const Gpu& gpu, bool aligned) c
   if (p.windows) a_width = std::max(a_width, 1);
   const bool gathered = a_width == 0 || b_width == 0;
   Variant v;
-  v.tile = ChooseTile(gpu.info(), p.dtype, p.m, p.n, p.k, p.batch_count(), gathered);
+  v.tile = ChooseTile(gpu.info(), p.dtype, p.m, p.n, p.k, p.batch_count(), gathered).tile;
   const auto source = MakeSource(p.windows ? "convolution" : "gemm",
                                  SourceOf(p, v.tile, a_width, b_width, result_.text));
   TRT_ASSIGN_OR_RETURN(v.function, gpu.Load(source, "trt_gemm"));
@@ -130,31 +145,8 @@ Status ProductState::Run(const RunArgs& args, const ResultStage& stage, const vo
     TRT_ASSIGN_OR_RETURN(any_, Load(*args.gpu, false));
   }
   const Variant& v = aligned ? *aligned_ : *any_;
-  Params params{};
-  params.a = a;
-  params.b = b;
-  params.bias = stage.Bias(args.inputs);
-  params.out = args.outputs[0].data;
-  params.m = static_cast<int32_t>(p.m);
-  params.n = static_cast<int32_t>(p.n);
-  params.k = static_cast<int32_t>(p.k);
-  params.tiles_m = static_cast<int32_t>(CeilDiv(p.m, v.tile.m));
-  params.tiles_n = static_cast<int32_t>(CeilDiv(p.n, v.tile.n));
-  params.k_tiles = static_cast<int32_t>(CeilDiv(CeilDiv(p.k, TileDepth(p.dtype)), v.tile.split));
-  params.vector =
-      p.n % 8 == 0 && p.out_row % 8 == 0 && IsAligned(params.out) && IsAligned(params.bias) ? 1 : 0;
-  params.a_row = p.a.row;
-  params.a_column = p.a.column;
-  params.b_row = p.b.row;
-  params.b_column = p.b.column;
-  params.batch1 = static_cast<int32_t>(p.batches[1]);
-  params.batch2 = static_cast<int32_t>(p.batches[2]);
-  std::copy_n(p.a.batch, 3, params.a_batch);
-  std::copy_n(p.b.batch, 3, params.b_batch);
-  params.out_batch_rows = static_cast<int32_t>(p.out_batch_rows);
-  params.out_batch_columns = static_cast<int32_t>(p.out_batch_columns);
-  params.out_row = p.out_row;
-  params.conv = p.conv;
+  ProductParams params =
+      MakeProductParams(p, v.tile, a, b, stage.Bias(args.inputs), args.outputs[0].data);
   std::vector<std::byte> epilogue = stage.Arguments(result_, args.inputs);
   void* pointers[] = {&params, epilogue.data(), nullptr};
   return args.gpu->Launch(v.function, v.config, args.stream, pointers);

@@ -45,6 +45,24 @@ struct Product {
   int64_t batch_count() const { return batches[0] * batches[1] * batches[2]; }
 };
 
+// Params of gemm_tile.cuh.
+struct ProductParams {
+  const void* a = nullptr;
+  const void* b = nullptr;
+  const void* bias = nullptr;
+  void* out = nullptr;
+  int32_t m = 0, n = 0, k = 0, tiles_m = 0, tiles_n = 0, k_tiles = 0, vector = 0;
+  int64_t a_row = 0, a_column = 0, b_row = 0, b_column = 0;
+  int32_t batch1 = 0, batch2 = 0;
+  int64_t a_batch[3] = {}, b_batch[3] = {};
+  int32_t out_batch_rows = 0, out_batch_columns = 0;
+  int64_t out_row = 0;
+  ConvShape conv;
+};
+// Of a product with operands, bias and output at these addresses.
+ProductParams MakeProductParams(const Product& product, const Tile& tile, const void* a,
+                                const void* b, const void* bias, void* out);
+
 // A product ready to launch. Used by one thread at a time.
 class MatrixState : public KernelState {
  public:
@@ -74,6 +92,12 @@ class ProductState final : public MatrixState {
   std::optional<Variant> aligned_;
   std::optional<Variant> any_;  // loaded when data at odd addresses is first met
 };
+
+// The state that is expected to be fastest: StreamState (stream.h) or ProductState. With
+// gpu == nullptr only checks.
+Result<std::unique_ptr<MatrixState>> CreateProduct(std::string_view tag,
+                                                   const device::cuda::Gpu* gpu,
+                                                   const Product& product, ResultPlan result);
 
 // Does `p` start at a multiple of 16 bytes?
 inline bool IsAligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }

@@ -108,8 +108,8 @@ size_t Tile::shared_bytes() const {
   return std::max(operands, sums) + 1024;
 }
 
-Tile ChooseTile(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t m, int64_t n, int64_t k,
-                int64_t batches, bool any_strides) {
+TileChoice ChooseTile(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t m, int64_t n,
+                      int64_t k, int64_t batches, bool any_strides) {
   constexpr int64_t kStepsPerSplit = 2;
   const std::span<const Candidate> candidates = CandidatesFor(gpu, dtype, any_strides);
   Tile best = candidates.front().tile;
@@ -133,7 +133,7 @@ Tile ChooseTile(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t m, int
       }
     }
   }
-  return best;
+  return {best, best_ns};
 }
 
 }  // namespace torch_tensorrt::core::kernels::cuda

@@ -27,9 +27,14 @@ struct Tile {
 // Elements along k that one stage holds.
 int64_t TileDepth(DataType dtype);
 
+struct TileChoice {
+  Tile tile;
+  double nanoseconds = 0;  // that the model expects
+};
+
 // The tile that a simple model of the GPU expects to be fastest for `batches` products of
 // m x k by k x n. `any_strides`: operands are gathered element by element.
-Tile ChooseTile(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t m, int64_t n, int64_t k,
-                int64_t batches, bool any_strides);
+TileChoice ChooseTile(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t m, int64_t n,
+                      int64_t k, int64_t batches, bool any_strides);
 
 }  // namespace torch_tensorrt::core::kernels::cuda

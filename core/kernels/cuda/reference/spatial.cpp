@@ -84,6 +84,17 @@ Status AddSort(StepPlan& plan, int64_t axis, bool descending, int64_t kept) {
 
 constexpr std::string_view kResizeModes[] = {"nearest", "nearest-exact", "linear", "cubic"};
 
+// Channels that a thread resizes at once, up to 16 bytes of them; 0: not channels last and dense.
+int64_t ChannelVector(const StepPlan& plan, bool last) {
+  const TensorView& in = plan.in(0);
+  if (!last || !in.contiguous() || !plan.out().contiguous() || plan.out().numel() > INT32_MAX) {
+    return 0;
+  }
+  int64_t vector = 16 / static_cast<int64_t>(SizeOf(in.dtype));
+  while (in.dims[At(in.rank - 1)] % vector != 0) vector /= 2;
+  return vector;
+}
+
 }  // namespace
 
 Status PlanPool(StepPlan& plan) {
@@ -122,12 +133,17 @@ Status PlanResize(StepPlan& plan) {
   }
   for (int d = 0; d < 3; ++d) params.Int(d - (3 - spatial) >= 0 ? 1 : 0);
   params.Int(attributes.Bool("align_corners") ? 1 : 0);
+  const int64_t vector = ChannelVector(plan, last);
+  const auto bytes =
+      static_cast<uint32_t>(vector) * static_cast<uint32_t>(SizeOf(plan.in(0).dtype));
+  params.AlignedBits({{InputPlace(0), bytes}, {OutputPlace(0), bytes}});
   const bool in_double = plan.in(0).dtype == DataType::kFloat64;
-  return plan.AddFile("ref_pool.cu", "resize",
-                      {DefineType("IN", plan.in(0).dtype), "-DMAX=0",
-                       StrCat("-DMODE=", found - std::begin(kResizeModes)),
-                       in_double ? "-DPOSITION=double" : "-DPOSITION=float"},
-                      ElementGrid(plan, plan.out().numel()), params);
+  std::vector<std::string> options = {DefineType("IN", plan.in(0).dtype), "-DMAX=0",
+                                      StrCat("-DMODE=", found - std::begin(kResizeModes)),
+                                      in_double ? "-DPOSITION=double" : "-DPOSITION=float",
+                                      StrCat("-DkVector=", std::max<int64_t>(vector, 1))};
+  return plan.AddFile("ref_pool.cu", vector > 0 ? "resize_channels" : "resize", std::move(options),
+                      ElementGrid(plan, plan.out().numel() / std::max<int64_t>(vector, 1)), params);
 }
 
 Status PlanTopK(StepPlan& plan) {

@@ -68,13 +68,28 @@ TRT_DEVICE void Multiply(float (&d0)[4], float (&d1)[4], const u32 (&a)[4], cons
   }
 }
 
+// The same, but the product is added by rounding: tensor cores truncate what they add up.
+TRT_DEVICE void AddProduct(float (&d0)[4], float (&d1)[4], const u32 (&a)[4], const u32 (&b)[4]) {
+  float part[2][4] = {};
+  Multiply(part[0], part[1], a, b);
+#pragma unroll
+  for (int e = 0; e < 4; ++e) {
+    d0[e] += part[0][e];
+    d1[e] += part[1][e];
+  }
+}
+
 typedef float Scores[kWarpKeys / 8][4];
 
 // Floats have no registers left to keep the queries of row `first_row` on.
 TRT_DEVICE void ComputeScores(const Rows (&w)[BLOCKS], u32 queries, int first_row, u32 keys,
                               int first, Scores (&s)[BLOCKS]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
+#if TRT_FLOAT  // independent sums of several steps would take too many registers
+#pragma unroll 1
+#else
 #pragma unroll
+#endif
   for (int step = 0; step < kSteps; ++step) {
     const u32 part = keys + step / 4 * KEYS * 128;
 #if TRT_FLOAT
@@ -90,7 +105,7 @@ TRT_DEVICE void ComputeScores(const Rows (&w)[BLOCKS], u32 queries, int first_ro
 #pragma unroll
       for (int i = 0; i < BLOCKS; ++i) {
 #if TRT_FLOAT
-        Multiply(s[i][j], s[i][j + 1], q[i], b);
+        AddProduct(s[i][j], s[i][j + 1], q[i], b);
 #else
         Multiply(s[i][j], s[i][j + 1], w[i].q[step], b);
 #endif
@@ -145,8 +160,8 @@ TRT_DEVICE void Mask(const Params& p, const Rows& w, int key0, Scores& s) {
 }
 
 // Turns scores, which `scale` > 0 is still to multiply, into weights relative to the rows' new
-// maxima and rescales what was summed before.
-TRT_DEVICE void Weigh(Rows& w, float scale, Scores& s) {
+// maxima; `shrink` is what the sums so far are to be multiplied by.
+TRT_DEVICE void WeighScores(Rows& w, float scale, Scores& s, float (&shrink)[2]) {
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
     float top = -TRT_INFINITY;
@@ -158,7 +173,7 @@ TRT_DEVICE void Weigh(Rows& w, float scale, Scores& s) {
     top = fmaxf(top, ShuffleXor(top, 2));
     top = fmaxf(top * scale, w.maximum[half]);
     const float base = top == -TRT_INFINITY ? 0.0f : top;
-    const float shrink = Exp2(w.maximum[half] - base);
+    shrink[half] = Exp2(w.maximum[half] - base);
     w.maximum[half] = top;
     float total = 0.0f;
 #pragma unroll
@@ -170,24 +185,30 @@ TRT_DEVICE void Weigh(Rows& w, float scale, Scores& s) {
         total += x;
       }
     }
-    w.total[half] = w.total[half] * shrink + total;
-#pragma unroll
-    for (int j = 0; j < HEAD_V / 8; ++j) {
-      w.sums[j][half * 2] *= shrink;
-      w.sums[j][half * 2 + 1] *= shrink;
-    }
+    w.total[half] = w.total[half] * shrink[half] + total;
   }
+}
+TRT_DEVICE void ShrinkSums(Rows& w, const float (&shrink)[2]) {
+#pragma unroll
+  for (int j = 0; j < HEAD_V / 8; ++j) {
+#pragma unroll
+    for (int e = 0; e < 4; ++e) w.sums[j][e] *= shrink[e / 2];
+  }
+}
+TRT_DEVICE void Weigh(Rows& w, float scale, Scores& s) {
+  float shrink[2];
+  WeighScores(w, scale, s, shrink);
+  ShrinkSums(w, shrink);
 }
 
 #if TRT_FLOAT
 // Lane l takes keys 2 (l % 4) and 2 (l % 4) + 1 of each block of 8 where a product asks for keys
-// l % 4 and l % 4 + 4: the scores lie so. The sums of a tile are short, the long sum is by rounding
-// additions.
+// l % 4 and l % 4 + 4: the scores lie so.
 TRT_DEVICE void AddValues(Rows (&w)[BLOCKS], u32 values, int first, const Scores (&s)[BLOCKS]) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
   for (int j = 0; j < HEAD_V / 8; j += 2) {
-    float part[BLOCKS][2][4] = {};
+    float part[BLOCKS][2][4] = {};  // of a tile: short sums, added by rounding
 #pragma unroll
     for (int step = 0; step < kWarpKeys / 8; ++step) {
       u32 b[4];

@@ -24,7 +24,7 @@ __launch_bounds__(kThreads)
 #endif
 trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueArgs e) {
   char* memory = DynamicShared();
-  const Place at = FindTile(p);
+  const Place at = FindTile(p, static_cast<int>(blockIdx.x));
   const int rank = SPLIT > 1 ? static_cast<int>(blockIdx.z) : 0;
   const int first = rank * p.k_tiles;
   const int tiles = max(0, min(p.k_tiles, (p.k + kTileK - 1) / kTileK - first));

@@ -23,6 +23,7 @@ struct OperandLoader<kRows, 0> {
   TRT_DEVICE void Load(u32 tile, int k_end) { any.Load(tile, k_end); }
 };
 
+#ifndef TRT_STREAM  // gemm_stream.cu has the copy engine
 struct Loader {
 #if CONV
   WindowLoader<TRT_IN, TILE_M, kThreads, A_ALIGN> a;
@@ -53,5 +54,7 @@ struct Loader {
   }
   TRT_DEVICE void LoadB(u32 stage) { b.Load(stage + kBytesA, k_end); }
 };
+
+#endif  // TRT_STREAM
 
 #endif  // TILE_M

@@ -6,7 +6,8 @@
 
 #ifdef TILE_M
 
-TRT_DEVICE int WarpIndex() { return static_cast<int>(threadIdx.x) / 32; }
+// Of the warps that share a tile.
+TRT_DEVICE int WarpIndex() { return static_cast<int>(threadIdx.x) / 32 % (WARPS_M * WARPS_N); }
 // First row of the warp's block of rows `block` in the tile; its first column.
 TRT_DEVICE int WarpRow(int block) {
 #if TRT_WGMMA
@@ -59,46 +60,43 @@ TRT_DEVICE void Step(Accumulators& acc, u32 stage, int step) {
     LoadMatrix(b, b_tile + Swizzle(WarpColumn() + j * 8 + lane % 8 + lane / 16 * 8,
                                    step * 2 + lane / 8 % 2));
 #if TERMS == 3
+    // Tensor cores truncate when they add: the shortest sums there, the long sum by rounding additions.
     const u32 whole[4] = {b[0], b[1], b[2], b[3]};
     u32 b_low[4];
     SplitTf32(whole, b, b_low);
 #pragma unroll
     for (int i = 0; i < kBlocksM; ++i) {
-      Mma<TRT_IN>(acc[i][j], a_low[i], b[0], b[1]);
-      Mma<TRT_IN>(acc[i][j + 1], a_low[i], b[2], b[3]);
-      Mma<TRT_IN>(acc[i][j], a[i], b_low[0], b_low[1]);
-      Mma<TRT_IN>(acc[i][j + 1], a[i], b_low[2], b_low[3]);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        float part[4] = {};
+        Mma<TRT_IN>(part, a_low[i], b[half * 2], b[half * 2 + 1]);
+        Mma<TRT_IN>(part, a[i], b_low[half * 2], b_low[half * 2 + 1]);
+        Mma<TRT_IN>(part, a[i], b[half * 2], b[half * 2 + 1]);
+#pragma unroll
+        for (int e = 0; e < 4; ++e) acc[i][j + half][e] += part[e];
+      }
     }
-#endif
+#else
 #pragma unroll
     for (int i = 0; i < kBlocksM; ++i) {
       Mma<TRT_IN>(acc[i][j], a[i], b[0], b[1]);
       Mma<TRT_IN>(acc[i][j + 1], a[i], b[2], b[3]);
     }
+#endif
   }
 }
 
 TRT_DEVICE void Products(Accumulators& acc, u32 stage) {
-#if TERMS == 3
-  // Tensor cores truncate when they add: short sums there, the long sum by rounding additions.
-  Accumulators part = {};
-#pragma unroll
-  for (int step = 0; step < 4; ++step) Step(part, stage, step);
-#pragma unroll
-  for (int i = 0; i < kBlocksM; ++i) {
-#pragma unroll
-    for (int j = 0; j < kBlocksN; ++j) {
-#pragma unroll
-      for (int e = 0; e < 4; ++e) acc[i][j][e] += part[i][j][e];
-    }
-  }
+#if TERMS == 3  // independent sums of several steps would take too many registers
+#pragma unroll 1
 #else
 #pragma unroll
-  for (int step = 0; step < 4; ++step) Step(acc, stage, step);
 #endif
+  for (int step = 0; step < 4; ++step) Step(acc, stage, step);
 }
 #endif  // TRT_WGMMA
 
+#ifndef TRT_STREAM
 // Tiles [0, tiles) along k of the loader. With warpgroup products one product is still under way
 // while the next tile is loaded, so a stage is free one step later.
 TRT_DEVICE void MainLoop(const Params& p, Loader& loader, Accumulators& acc, u32 shared,
@@ -158,5 +156,6 @@ TRT_DEVICE void MainLoop(const Params& p, Loader& loader, Accumulators& acc, u32
 #endif
   CopyWait<0>();
 }
+#endif  // TRT_STREAM
 
 #endif  // TILE_M

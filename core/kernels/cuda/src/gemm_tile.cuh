@@ -47,11 +47,11 @@ struct Place {
 };
 
 // Tiles in an order that keeps neighbours in the L2 cache: columns of eight tiles of rows.
-TRT_DEVICE Place FindTile(const Params& p) {
+TRT_DEVICE Place FindTile(const Params& p, int number) {
   constexpr int kGroupRows = 8;
   const int tiles = p.tiles_m * p.tiles_n;
-  const int batch = static_cast<int>(blockIdx.x) / tiles;
-  const int index = static_cast<int>(blockIdx.x) % tiles;
+  const int batch = number / tiles;
+  const int index = number % tiles;
   const int group = index / (kGroupRows * p.tiles_n);
   const int rows = min(p.tiles_m - group * kGroupRows, kGroupRows);
   const int in_group = index % (kGroupRows * p.tiles_n);

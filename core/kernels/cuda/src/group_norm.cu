@@ -65,6 +65,17 @@ TRT_DEVICE float ShiftOf(const Params& p, i64 image, int group) {
   return FromStorage(p.x[image * p.pixels * p.channels + group * p.group_channels]);
 }
 
+// Of kAhead rounds of pixels: loads under way together. Beyond the end the last pixel again.
+constexpr int kAhead = 4;
+TRT_DEVICE void LoadAhead(const Params& p, const Place& place, i64 pixel, i64 end,
+                          Pack<DATA, kVector> (&packs)[kAhead]) {
+#pragma unroll
+  for (int u = 0; u < kAhead; ++u) {
+    const i64 at = pixel + u * place.rows;
+    packs[u].Load(p.x + place.Offset(p, at < end ? at : pixel), kVector, (p.aligned & 1) != 0);
+  }
+}
+
 #ifdef KERNEL_group_sums
 extern "C" __global__ void __launch_bounds__(kThreads, 1) group_sums(const Params p) {
   __shared__ Sums partial[kThreads];
@@ -73,14 +84,19 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1) group_sums(const Param
   Sums sum = {0.0f, 0.0f};
   if (!place.idle) {
     const float shift = ShiftOf(p, place.image, place.unit / per_group);
-    for (i64 pixel = place.First(p); pixel < place.End(p); pixel += place.rows) {
-      Pack<DATA, kVector> pack;
-      pack.Load(p.x + place.Offset(p, pixel), kVector, (p.aligned & 1) != 0);
+    const i64 end = place.End(p);
+    for (i64 pixel = place.First(p); pixel < end; pixel += kAhead * place.rows) {
+      Pack<DATA, kVector> packs[kAhead];
+      LoadAhead(p, place, pixel, end, packs);
 #pragma unroll
-      for (int v = 0; v < kVector; ++v) {
-        const float d = pack.Get(v) - shift;
-        sum.x += d;
-        sum.y += d * d;
+      for (int u = 0; u < kAhead; ++u) {
+        if (pixel + u * place.rows >= end) break;
+#pragma unroll
+        for (int v = 0; v < kVector; ++v) {
+          const float d = packs[u].Get(v) - shift;
+          sum.x += d;
+          sum.y += d * d;
+        }
       }
     }
   }
@@ -139,12 +155,20 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1) group_apply(const Para
     if (p.has_weight != 0) scale[v] *= FromStorage(p.weight[c]);
     if (p.has_bias != 0) bias[v] = FromStorage(p.bias[c]);
   }
-  for (i64 pixel = place.First(p); pixel < place.End(p); pixel += place.rows) {
-    Pack<DATA, kVector> pack;
-    pack.Load(p.x + place.Offset(p, pixel), kVector, (p.aligned & 1) != 0);
+  const i64 end = place.End(p);
+  for (i64 pixel = place.First(p); pixel < end; pixel += kAhead * place.rows) {
+    Pack<DATA, kVector> packs[kAhead];
+    LoadAhead(p, place, pixel, end, packs);
 #pragma unroll
-    for (int v = 0; v < kVector; ++v) pack.Set(v, (pack.Get(v) - mean) * scale[v] + bias[v]);
-    pack.Store(p.out + place.Offset(p, pixel), kVector, (p.aligned & 2) != 0);
+    for (int u = 0; u < kAhead; ++u) {
+      const i64 at = pixel + u * place.rows;
+      if (at >= end) break;
+#pragma unroll
+      for (int v = 0; v < kVector; ++v) {
+        packs[u].Set(v, (packs[u].Get(v) - mean) * scale[v] + bias[v]);
+      }
+      packs[u].Store(p.out + place.Offset(p, at), kVector, (p.aligned & 2) != 0);
+    }
   }
 }
 #endif

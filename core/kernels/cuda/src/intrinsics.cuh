@@ -32,6 +32,18 @@ TRT_DEVICE u16 FloatToBF16(float value) {
 TRT_DEVICE u32 FloatBits(float value) { return __float_as_uint(value); }
 TRT_DEVICE float BitsFloat(u32 bits) { return __uint_as_float(bits); }
 
+// 2^x and 1 / x within 2 ulp, of values that are rounded to 16 bits soon after.
+TRT_DEVICE float FastExp2(float x) {
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+TRT_DEVICE float FastReciprocal(float x) {
+  float y;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
+  return y;
+}
+
 // High half of the 64-bit product.
 TRT_DEVICE u32 MulHigh(u32 a, u32 b) { return __umulhi(a, b); }
 

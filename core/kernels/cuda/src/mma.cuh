@@ -126,9 +126,18 @@ TRT_DEVICE void SplitTf32(const u32 (&x)[4], u32 (&high)[4], u32 (&low)[4]) {
 }
 // Two values rounded to 16 bits, `low` in the low half.
 template <typename T>
-TRT_DEVICE u32 PackPair(float low, float high) {
-  return static_cast<u32>(ToStorage<T>(low).bits) |
-         static_cast<u32>(ToStorage<T>(high).bits) << 16;
+TRT_DEVICE u32 PackPair(float low, float high);
+template <>
+TRT_DEVICE u32 PackPair<f16>(float low, float high) {
+  u32 pair;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
+}
+template <>
+TRT_DEVICE u32 PackPair<bf16>(float low, float high) {
+  u32 pair;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
+  return pair;
 }
 
 // 2^x, within 2 ulp; 2^-inf = 0.

@@ -92,6 +92,7 @@ struct ResizeParams {
   double scale[3];  // given by the user, 0: from the sizes
   i64 active[3];    // interpolated?
   i64 align_corners;
+  u64 aligned;  // bit 0: in, bit 1: out, for vectors of channels
 };
 typedef POSITION Position;
 
@@ -150,6 +151,7 @@ TRT_DEVICE Taps TapsAt(const ResizeParams& p, int d, i64 o) {
   return taps;
 }
 
+#ifdef KERNEL_resize
 extern "C" __global__ void resize(const ResizeParams p) {
   const i64 n = p.out.numel();
   for (i64 i = ThreadIndex(); i < n; i += ThreadCount()) {
@@ -176,4 +178,46 @@ extern "C" __global__ void resize(const ResizeParams p) {
     p.out.data[p.out.Offset(i)] = Finish<IN>(sum);
   }
 }
+#endif
+
+#ifdef KERNEL_resize_channels
+// Channels last and dense: a thread makes kVector channels of an output pixel. REQUIRES: fewer than
+// 2^31 elements.
+extern "C" __global__ void resize_channels(const ResizeParams p) {
+  const u32 units = static_cast<u32>(p.out.dims[1]) / kVector;
+  const u32 n = static_cast<u32>(p.out.numel() / kVector), w = static_cast<u32>(p.out.dims[4]),
+            h = static_cast<u32>(p.out.dims[3]), d = static_cast<u32>(p.out.dims[2]);
+  for (u32 i = static_cast<u32>(ThreadIndex()); i < n; i += static_cast<u32>(ThreadCount())) {
+    const u32 pixel = i / units, row = pixel / w, plane = row / h;
+    const Taps z = TapsAt(p, 0, plane % d), y = TapsAt(p, 1, row % h), x = TapsAt(p, 2, pixel % w);
+    const IN* base = p.in.data + plane / d * p.in.strides[0] + i % units * kVector;
+    double sum[kVector] = {};
+    for (int a = 0; a < z.count; ++a) {
+      for (int b = 0; b < y.count; ++b) {
+        const IN* from = base + z.at[a] * p.in.strides[2] + y.at[b] * p.in.strides[3];
+        for (int c = 0; c < x.count; ++c) {
+          const double weight = (z.count == 1 ? 1.0 : z.weight[a]) *
+                                (y.count == 1 ? 1.0 : y.weight[b]) *
+                                (x.count == 1 ? 1.0 : x.weight[c]);
+          const bool copied = z.count * y.count * x.count == 1;
+          Pack<IN, kVector> pack;
+          pack.Load(from + x.at[c] * p.in.strides[4], kVector, (p.aligned & 1) != 0);
+#pragma unroll
+          for (int v = 0; v < kVector; ++v) {
+            const double value = static_cast<double>(pack.Get(v));
+            sum[v] = copied ? value : sum[v] + weight * value;
+          }
+        }
+      }
+    }
+    Pack<IN, kVector> result;
+#pragma unroll
+    for (int v = 0; v < kVector; ++v) {
+      if (!IsFloatType<Register>::value) sum[v] = PwClamp(PwRound(sum[v]), 0.0, 255.0);
+      result.v[v] = Finish<IN>(sum[v]);
+    }
+    result.Store(p.out.data + static_cast<i64>(i) * kVector, kVector, (p.aligned & 2) != 0);
+  }
+}
+#endif
 #endif

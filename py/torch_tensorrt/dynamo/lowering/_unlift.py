@@ -3,12 +3,14 @@ end."""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, InputSpec, OutputKind
+from torch.fx.graph import _PyTreeCodeGen
 
 _ATTRIBUTES = (
     InputKind.PARAMETER,
@@ -94,4 +96,34 @@ def _codegen(program: ExportedProgram) -> Any:
     signature = program.module_call_graph[0].signature
     names = signature.forward_arg_names if signature is not None else None
     spec: Any = program.call_spec.in_spec
-    return _get_codegen(spec, program.call_spec.out_spec, forward_arg_names=names)
+    codegen = _get_codegen(spec, program.call_spec.out_spec, forward_arg_names=names)
+    if _is_flat(program.call_spec):
+        codegen.__class__ = _FlatCodeGen
+    return codegen
+
+
+def _is_flat(call_spec: Any) -> bool:
+    """Tensors as positional arguments, a tensor or a tuple of tensors as the result?"""
+    if len(call_spec.in_spec.children()) != 2:
+        return False
+    positional, keywords = call_spec.in_spec.children()
+    out = call_spec.out_spec
+    trees = [positional] if out.is_leaf() else [positional, out]
+    return keywords.num_children == 0 and all(
+        tree.type is tuple and all(child.is_leaf() for child in tree.children()) for tree in trees
+    )
+
+
+class _FlatCodeGen(_PyTreeCodeGen):
+    """Signatures that need no flattening: it costs a microsecond an argument in every call."""
+
+    _FLATTEN = re.compile(r"fx_pytree\.tree_flatten_spec\(\(\[(.*)\], \{\}\), self\._in_spec\)")
+    _UNFLATTEN = re.compile(r"return pytree\.tree_unflatten\((.*), self\._out_spec\)", re.DOTALL)
+
+    def gen_fn_def(self, *args: Any, **kwargs: Any) -> str:
+        return self._FLATTEN.sub(r"(\1,)", super().gen_fn_def(*args, **kwargs))
+
+    def generate_output(self, *args: Any, **kwargs: Any) -> str:
+        one = self.pytree_info.out_spec is not None and self.pytree_info.out_spec.is_leaf()
+        text = super().generate_output(*args, **kwargs)
+        return self._UNFLATTEN.sub(r"return (\1)[0]" if one else r"return \1", text)

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -13,6 +14,7 @@
 #include "core/kernels/cuda/sources.h"
 #include "tests/core/kernels/cuda/host_mma.h"
 #include "tests/core/kernels/cuda/host_prelude.h"
+#include "tests/core/kernels/cuda/host_warpgroup.h"
 
 namespace torch_tensorrt::core::kernels::testing {
 namespace {
@@ -60,6 +62,8 @@ class Block {
   }
 
   static void Barrier() { current_block_->Wait(State::kBlock); }
+  // Lets the other threads run.
+  static void Yield() { current_block_->Wait(State::kYielded); }
 
   static uint64_t Exchange(uint64_t value, int lane) {
     Block& block = *current_block_;
@@ -74,7 +78,7 @@ class Block {
   }
 
  private:
-  enum class State { kReady, kBlock, kWarp, kDone };
+  enum class State { kReady, kBlock, kWarp, kYielded, kDone };
   struct Fiber {
     ucontext_t context;
     std::vector<char> stack;
@@ -99,7 +103,7 @@ class Block {
         swapcontext(&scheduler_, &fiber.context);
       }
       if (done) return true;
-      if (!ran && !Release()) return false;
+      if (!ran && !Release() && !Resume()) return false;
     }
   }
 
@@ -133,6 +137,17 @@ class Block {
       released |= ReleaseRange(first, std::min(first + kWarpSize, count_), State::kWarp);
     }
     return released || ReleaseRange(0, count_, State::kBlock);
+  }
+
+  // Wakes those who let others run.
+  bool Resume() {
+    bool any = false;
+    for (Fiber& fiber : fibers_) {
+      if (fiber.state != State::kYielded) continue;
+      fiber.state = State::kReady;
+      any = true;
+    }
+    return any;
   }
 
   bool ReleaseRange(unsigned first, unsigned end, State state) {
@@ -176,6 +191,7 @@ class HostGpu : public device::cuda::Gpu {
       std::string text(header.text);
       if (header.name == "intrinsics.cuh") text = kHostIntrinsics;
       if (header.name == "mma.cuh") text = kHostMma;
+      if (header.name == "warpgroup.cuh") text = kHostWarpgroup;
       Write(std::string(header.name), text);
     }
   }
@@ -214,6 +230,18 @@ class HostGpu : public device::cuda::Gpu {
       }
     }
     return Status::Ok();
+  }
+
+  Result<device::cuda::TensorMap> EncodeTensorMap(
+      const device::cuda::TensorMapSpec& spec) const override {
+    if (reinterpret_cast<uintptr_t>(spec.data) % 16 != 0) return InvalidArgument("[host] data");
+    for (size_t d = 1; d < static_cast<size_t>(spec.rank); ++d) {
+      if (spec.strides[d] == 0 || spec.strides[d] % 16 != 0)
+        return InvalidArgument("[host] stride");
+    }
+    device::cuda::TensorMap map;
+    map.words[0] = reinterpret_cast<uint64_t>(&specs_.emplace_back(spec));
+    return map;
   }
 
   Result<std::shared_ptr<void>> Allocate(size_t bytes) const override {
@@ -288,12 +316,16 @@ class HostGpu : public device::cuda::Gpu {
     kernel.thread = static_cast<HostThread*>(dlsym(handle, "trt_thread"));
     *static_cast<void (**)()>(dlsym(handle, "trt_barrier")) = &Block::Barrier;
     *static_cast<uint64_t (**)(uint64_t, int)>(dlsym(handle, "trt_exchange")) = &Block::Exchange;
+    if (void* yield = dlsym(handle, "trt_yield"); yield != nullptr) {
+      *static_cast<void (**)()>(yield) = &Block::Yield;
+    }
     return kernel;
   }
 
   GpuInfo info_;
   std::string folder_;
   mutable std::map<std::string, HostKernel> kernels_;
+  mutable std::deque<device::cuda::TensorMapSpec> specs_;  // that kernels read
 };
 
 }  // namespace

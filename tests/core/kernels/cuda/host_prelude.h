@@ -53,6 +53,9 @@ template <typename T> inline T ShuffleUp(T v, int delta) {
 template <typename T> inline T ShuffleFrom(T v, int lane) { return TrtExchange(v, lane); }
 inline void WaitForPrevious() {}
 inline void ReleaseNext() {}
+extern "C" float exp2f(float);
+inline float FastExp2(float x) { return exp2f(x); }
+inline float FastReciprocal(float x) { return 1.0f / x; }
 inline u32 MulHigh(u32 a, u32 b) { return static_cast<u32>(static_cast<u64>(a) * b >> 32); }
 inline u32 FloatBits(float v) { u32 b; __builtin_memcpy(&b, &v, 4); return b; }
 inline float BitsFloat(u32 b) { float v; __builtin_memcpy(&v, &b, 4); return v; }

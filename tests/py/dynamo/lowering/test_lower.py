@@ -318,3 +318,33 @@ def test_a_clamp_by_nan_gives_nan(bounds, dtype):
     result = function(x)
     assert result.dtype == x.clamp(**bounds).dtype
     assert result.isnan().all()
+
+
+class Tree(nn.Module):
+    """A dict of tensors in, a list and a dict of them out."""
+
+    def forward(self, x, more):
+        return [x + more["a"], x], {"b": more["a"] * 2}
+
+
+class Pair(nn.Module):
+    def forward(self, x, y=None):
+        return (x + 1, x * 2) if y is None else (x + y, x * y)
+
+
+def test_only_nested_signatures_are_flattened():
+    x, y = torch.randn(2, 3), torch.randn(2, 3)
+    for module, args, flat in (
+        (Pair(), (x, y), True),
+        (nn.ReLU(), (x,), True),
+        (Tree(), (x, {"a": y}), False),
+    ):
+        gm = lowering.lower_exported_program(
+            torch.export.export(module, args, strict=False), SETTINGS
+        )
+        assert ("pytree" not in gm.code) == flat, gm.code
+        torch.testing.assert_close(gm(*args), module(*args))
+    with pytest.raises(TypeError, match="missing 1 required positional argument"):
+        lowering.lower_exported_program(
+            torch.export.export(Pair(), (x, y), strict=False), SETTINGS
+        )(x)

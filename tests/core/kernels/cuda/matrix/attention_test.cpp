@@ -36,6 +36,33 @@ TEST(CudaAttentionTest, CausalAndGrouped) {
   ExpectAttention({DataType::kBFloat16, 2, 4, 2, 33, 90, 56, 40, true, false});
 }
 
+// Enough queries and keys for attention_stream.cu.
+TEST(CudaAttentionTest, ManyQueriesAndKeys) {
+  TRT_NEED_HOST_GPU();
+  ExpectAttention({DataType::kFloat16, 1, 2, 2, 150, 333, 64, 64, false, true});
+  ExpectAttention({DataType::kFloat16, 2, 4, 2, 140, 140, 80, 80, true, true});
+  ExpectAttention({DataType::kBFloat16, 1, 4, 4, 65, 257, 128, 128, false, false});
+  ExpectAttention({DataType::kFloat16, 1, 4, 2, 130, 200, 40, 24, true, false});
+  ExpectAttention({DataType::kFloat16, 8, 2, 1, 128, 129, 96, 112, true, true});
+}
+
+TEST(CudaAttentionTest, ManyMaskedKeys) {
+  TRT_NEED_HOST_GPU();
+  const int64_t s = 66;
+  const int64_t t = 150;
+  const AttentionCase c{DataType::kFloat16, 2, 3, 3, s, t, 32, 32, false, false};
+  std::vector<double> visible(static_cast<size_t>(s * t));
+  std::vector<double> added(visible.size());
+  for (size_t i = 0; i < visible.size(); ++i) {
+    visible[i] = i >= static_cast<size_t>(t) && i % 3 != 0 ? 1 : 0;  // the first query sees nothing
+    added[i] = i % 5 == 0 ? -INFINITY : static_cast<double>(i % 7) - 3;
+  }
+  const TestTensor flags(DataType::kBool, {s, t}, visible);
+  const TestTensor values(DataType::kFloat16, {1, 1, s, t}, added);
+  ExpectAttention(c, {flags.view});
+  ExpectAttention(c, {values.view});
+}
+
 TEST(CudaAttentionTest, FewQueries) {
   TRT_NEED_HOST_GPU();
   ExpectAttention({DataType::kFloat16, 1, 8, 2, 1, 130, 96, 96, false, true});

@@ -155,7 +155,7 @@ TEST(TileTest, FitsTheGpuAndSharesOutSmallProducts) {
     for (const int64_t n : {1, 64, 768, 3072}) {
       for (const int64_t k : {0, 8, 768, 4096}) {
         for (const DataType dtype : {DataType::kFloat32, DataType::kBFloat16}) {
-          const cuda::Tile tile = cuda::ChooseTile(gpu, dtype, m, n, k, 1, false);
+          const cuda::Tile tile = cuda::ChooseTile(gpu, dtype, m, n, k, 1, false).tile;
           EXPECT_LE(tile.shared_bytes(), gpu.shared_per_block);
           EXPECT_GE(tile.stages, tile.wgmma ? 3 : 2);
           EXPECT_EQ(tile.m % tile.split, 0);
@@ -163,12 +163,12 @@ TEST(TileTest, FitsTheGpuAndSharesOutSmallProducts) {
       }
     }
   }
-  EXPECT_GT(cuda::ChooseTile(gpu, DataType::kFloat16, 128, 768, 3072, 1, false).split, 1);
-  EXPECT_EQ(cuda::ChooseTile(gpu, DataType::kFloat16, 8192, 8192, 8192, 1, false).split, 1);
-  EXPECT_FALSE(cuda::ChooseTile(gpu, DataType::kFloat32, 512, 512, 512, 1, false).wgmma);
+  EXPECT_GT(cuda::ChooseTile(gpu, DataType::kFloat16, 128, 768, 3072, 1, false).tile.split, 1);
+  EXPECT_EQ(cuda::ChooseTile(gpu, DataType::kFloat16, 8192, 8192, 8192, 1, false).tile.split, 1);
+  EXPECT_FALSE(cuda::ChooseTile(gpu, DataType::kFloat32, 512, 512, 512, 1, false).tile.wgmma);
   gpu.compute_major = 8;
   gpu.shared_per_block = 99 * 1024;
-  const cuda::Tile tile = cuda::ChooseTile(gpu, DataType::kFloat16, 4096, 4096, 512, 1, false);
+  const cuda::Tile tile = cuda::ChooseTile(gpu, DataType::kFloat16, 4096, 4096, 512, 1, false).tile;
   EXPECT_FALSE(tile.wgmma);
   EXPECT_LE(tile.shared_bytes(), gpu.shared_per_block);
 }

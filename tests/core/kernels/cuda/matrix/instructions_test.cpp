@@ -120,13 +120,56 @@ TEST_F(MatrixInstructions, HalvesUseTensorCores) {
         ASSERT_EQ(sources.size(), 1u) << what;
         const auto ptx = device::cuda::CompileToPtx(sources[0], arch);
         ASSERT_TRUE(ptx.ok()) << what << ptx.status().ToString();
-        // Attention and operands of any strides multiply by warps everywhere.
-        const bool warpgroup =
-            arch == "sm_90a" && (layer.id == "cuda.gemm" || layer.id == "cuda.convolution");
+        // Operands of any strides multiply by warps everywhere.
+        const bool warpgroup = arch == "sm_90a" && layer.id != "cuda.batched_gemm";
         EXPECT_TRUE(MultipliesOnTensorCores(*ptx, dtype, warpgroup)) << what;
       }
     }
   }
+}
+
+// Large problems, which tiles of every sort and attention of every head size make on Hopper:
+// nothing spills and ptxas leaves products asynchronous (C7510 and its kin say when it does not).
+TEST_F(MatrixInstructions, StreamsDoNotSpillOrWait) {
+  const DataType f16 = DataType::kFloat16;
+  std::vector<Layer> layers;
+  for (const auto& [m, n] : {std::pair{4096, 3072}, {6304, 768}, {100352, 64}}) {
+    layers.push_back(
+        {"cuda.gemm", {{"n", int64_t{n}}, {"k", int64_t{768}}}, {{m, 768}, {n, 768}}, {m, n}});
+  }
+  layers.push_back(Layers(f16)[2]);
+  layers.back().inputs[0] = layers.back().output = {32, 28, 28, 64};
+  for (const int64_t d : {64, 80, 128}) {
+    for (const int64_t batch : {1, 16}) {
+      const Dims dims{batch, 8, 1024, d};
+      layers.push_back({"cuda.attention", {{"scale", 0.1}}, {dims, dims, dims}, dims});
+    }
+  }
+  for (const Layer& layer : layers) {
+    const std::vector<KernelSource> sources = SourcesOf(layer, f16, "sm_90a");
+    ASSERT_EQ(sources.size(), 1u) << layer.id;
+    EXPECT_NE(sources[0].name.find("stream"), std::string::npos)
+        << layer.id << ToString(layer.output);
+    const auto compiled = device::cuda::Compile(sources[0], "sm_90a");
+    ASSERT_TRUE(compiled.ok()) << compiled.status().ToString();
+    EXPECT_TRUE(CheckDeviceCode(sources[0]).ok()) << layer.id << ToString(layer.output);
+    EXPECT_EQ(compiled->log.find("(C75"), std::string::npos) << compiled->log;
+  }
+}
+
+// Of a batch of one, whose stride says nothing.
+TEST_F(MatrixInstructions, AttentionOfOneImageStreams) {
+  const SourceKeeper gpu("sm_90a");
+  TensorView x = MakeView(nullptr, DataType::kFloat16, {1, 8, 1024, 80});
+  const TensorView out = x;
+  x.strides = {1, 80, 1920, 1};
+  const std::vector<TensorView> inputs{x, x, x};
+  const Attributes attributes{{"scale", 0.1}};
+  const auto kernel = FindKernel("cuda.attention")->create(attributes);
+  ASSERT_TRUE(kernel.ok());
+  ASSERT_TRUE((*kernel)->Prepare({attributes, inputs, std::span(&out, 1), &gpu}).ok());
+  ASSERT_EQ(gpu.sources().size(), 1u);
+  EXPECT_EQ(gpu.sources()[0].name, "attention stream");
 }
 
 // Products of floats that share out k over a cluster, which the HostGpu has not.

@@ -210,6 +210,7 @@ TEST(CudaReference, PoolsAndResize) {
   TRT_NEED_HOST_GPU();
   const TestTensor x = RandomTensor(kF32, {2, 3, 9, 11}, 1);
   const TestTensor last = RandomTensor(kF16, {2, 9, 11, 3}, 1);
+  const TestTensor wide = RandomTensor(kF16, {2, 9, 11, 24}, 1);  // vectors of channels
   const Attributes window{{"kernel", Dims{3, 2}},
                           {"stride", Dims{2, 2}},
                           {"padding", Dims{1, 1, 1, 0}},
@@ -235,6 +236,8 @@ TEST(CudaReference, PoolsAndResize) {
            {"scales", std::vector<double>{2, 2}},
            {"channels_last", true}},
           {last.view}, {{kF16, {2, 18, 22, 3}}}, 2e-3);
+    Check("Resize", {{"mode", mode}, {"sizes", Dims{5, 17}}, {"channels_last", true}}, {wide.view},
+          {{kF16, {2, 5, 17, 24}}}, 2e-3);
   }
   Check("Resize", {{"mode", "linear"}, {"sizes", Dims{4, 4}}, {"align_corners", true}}, {x.view},
         {{kF32, {2, 3, 4, 4}}}, 1e-5);
