@@ -144,7 +144,9 @@ def _is_core(program: ExportedProgram) -> bool | None:
 def _in_double(case: Case, eager: tuple[Any, ...]) -> Any:
     """The results in float64; None where the operator has none. Floats made from integers are made
     from float64 then."""
-    floats = any(isinstance(r, torch.Tensor) and r.is_floating_point() for r in eager)
+    floats = any(
+        isinstance(r, torch.Tensor) and (r.is_floating_point() or r.is_complex()) for r in eager
+    )
     inputs = case.inputs()
     mixed = any(x.is_floating_point() or x.is_complex() for x in inputs)
     try:

@@ -49,6 +49,10 @@ REASONS: dict[str, tuple[str, str]] = {
         "reads memory by strides, which engines do not have",
         r"as_strided",
     ),
+    "integer": (
+        "convolves or pools integers",
+        r"(convolution|avg_pool|max_pool|conv).*(must|integer|iN)",
+    ),
     "capture": ("torch.export captures it wrongly or not at all", r"^untraced"),
     "converter": ("has neither converter nor decomposition yet", r"^refused"),
 }
