@@ -1,9 +1,9 @@
 """Compares an engine's results with eager PyTorch's, given the same call in float64.
 
 Integers, booleans and numbers are equal. A float result has eager's class (number, NaN, +Inf, -Inf)
-everywhere, or that of float64 where eager's own steps overflow. Then one of three holds: it is eager's; every element is within a few units in
-the last place of the float64 result, or as near to it as eager allows; or its root mean square
-error is within a factor of eager's.
+everywhere, or that of float64 where eager's own steps overflow. Then one of three holds: it is
+eager's; every element is within a few units in the last place of the float64 result, or as near to
+it as eager allows; or its root mean square error is within a factor of eager's.
 """
 
 from __future__ import annotations
