@@ -31,6 +31,7 @@ ANY_PLACE = {
     "kthvalue": ("input", "k", "dim", "keepdim"),
     "mode": ("input", "dim", "keepdim"),
     "topk": ("input", "k", "dim"),
+    "sort": ("input", "dim", "descending"),
     "median": ("input", "dim", "keepdim"),
     "nanmedian": ("input", "dim", "keepdim"),
 }
@@ -162,9 +163,9 @@ def _with_chosen(case: Case, results: list[Any]) -> list[Any]:
     named = {**dict(zip(ANY_PLACE[case.op], args, strict=False)), **kwargs}
     x, dim, keepdim = named["input"], named.get("dim", -1), named.get("keepdim", False)
     values, places = results
-    if x.dim() == 0 or x.numel() == 0:
+    if x.dim() == 0 or x.numel() == 0 or named.get("stable"):
         return results
-    keepdim = keepdim or case.op == "topk"
+    keepdim = keepdim or case.op in ("topk", "sort")
     spread = places if keepdim else places.unsqueeze(dim)
     if bool((spread < 0).any()) or bool((spread >= x.shape[dim]).any()):
         return results
