@@ -18,7 +18,7 @@ PATH = Path(__file__).with_name("expected.json")
 REASONS: dict[str, tuple[str, str]] = {
     "sparse": (
         "takes or makes sparse tensors",
-        r"sparse|Sparse|samples",
+        r"sparse|Sparse",
     ),
     "data": (
         "the size of the result, or a branch, depends on values",
@@ -47,7 +47,7 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     "layout": (
         "reads memory by strides, which engines do not have",
-        r"as_strided",
+        r"as_strided|aten\.resize",
     ),
     "integer": (
         "convolves or pools integers",
