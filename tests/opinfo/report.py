@@ -13,7 +13,6 @@ from tests.opinfo.cases import ERRORS
 from tests.opinfo.check import GOOD, NO_EAGER, UNTRACED
 from tests.opinfo.expected import LISTED, Entry, reason_of
 
-
 #: Reasons that lie in the nature of the operator, not in what an engine happens to lack.
 BEYOND = ("sparse", "data", "random", "factorisation")
 
