@@ -25,8 +25,8 @@ REASONS: dict[str, tuple[str, str]] = {
         r"batch normalisation|batch_norm|embedding_renorm|writes to one of its inputs|written-to",
     ),
     "factorisation": (
-        "factorises or inverts a matrix",
-        r"linalg_|cholesky|lu_unpack|lu_solve|geqrf|ormqr|svd|eig|triangular_solve|householder|"
+        "factorises, inverts or exponentiates a matrix",
+        r"linalg_|cholesky|lu_unpack|lu_solve|geqrf|ormqr|svd|triangular_solve|householder|"
         r"slogdet|ldl_|_linalg|lstsq|matrix_exp",
     ),
     "data": (
