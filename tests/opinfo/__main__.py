@@ -75,7 +75,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--out", default="build/opinfo.jsonl", help="results, appended to")
     parser.add_argument("--ops", default="", help="regular expression that names must match")
     parser.add_argument("--dtypes", default=",".join([*DTYPES, ERRORS]), help="comma-separated")
-    parser.add_argument("--samples", type=int, default=8, help="at most so many an operator")
+    parser.add_argument("--samples", type=int, default=2, help="at most so many an operator")
     parser.add_argument("--core", action="store_true", help="ask which end in Core ATen alone")
     parser.add_argument("--write", action="store_true", help="write the list of what fails")
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")

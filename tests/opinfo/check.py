@@ -31,6 +31,8 @@ ANY_PLACE = {
     "kthvalue": ("input", "k", "dim", "keepdim"),
     "mode": ("input", "dim", "keepdim"),
     "topk": ("input", "k", "dim"),
+    "sort": ("input", "dim", "descending"),
+    "argsort": ("input", "dim", "descending"),
     "median": ("input", "dim", "keepdim"),
     "nanmedian": ("input", "dim", "keepdim"),
 }
@@ -118,7 +120,7 @@ def _compare(
         return _outcome(ERROR, error)
     exact = _in_double(case, eager)
     got, eager = list(got), list(eager)
-    if case.op in ANY_PLACE and len(eager) == 2:
+    if case.op in ANY_PLACE and len(eager) == (1 if case.op == "argsort" else 2):
         got, eager = _with_chosen(case, got), _with_chosen(case, eager)
         exact = None
     if case.op in UNDEFINED:
@@ -144,7 +146,9 @@ def _is_core(program: ExportedProgram) -> bool | None:
 def _in_double(case: Case, eager: tuple[Any, ...]) -> Any:
     """The results in float64; None where the operator has none. Floats made from integers are made
     from float64 then."""
-    floats = any(isinstance(r, torch.Tensor) and r.is_floating_point() for r in eager)
+    floats = any(
+        isinstance(r, torch.Tensor) and (r.is_floating_point() or r.is_complex()) for r in eager
+    )
     inputs = case.inputs()
     mixed = any(x.is_floating_point() or x.is_complex() for x in inputs)
     try:
@@ -159,10 +163,10 @@ def _with_chosen(case: Case, results: list[Any]) -> list[Any]:
     args, kwargs = case.module.arguments(case.inputs())
     named = {**dict(zip(ANY_PLACE[case.op], args, strict=False)), **kwargs}
     x, dim, keepdim = named["input"], named.get("dim", -1), named.get("keepdim", False)
-    values, places = results
-    if x.dim() == 0 or x.numel() == 0:
+    values, places = [None, *results][-2:]
+    if x.dim() == 0 or x.numel() == 0 or named.get("stable"):
         return results
-    keepdim = keepdim or case.op == "topk"
+    keepdim = keepdim or case.op in ("topk", "sort", "argsort")
     spread = places if keepdim else places.unsqueeze(dim)
     if bool((spread < 0).any()) or bool((spread >= x.shape[dim]).any()):
         return results

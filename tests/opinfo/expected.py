@@ -18,7 +18,16 @@ PATH = Path(__file__).with_name("expected.json")
 REASONS: dict[str, tuple[str, str]] = {
     "sparse": (
         "takes or makes sparse tensors",
-        r"sparse|Sparse|samples",
+        r"sparse|Sparse",
+    ),
+    "training": (
+        "updates statistics or weights in place",
+        r"batch normalisation|batch_norm|embedding_renorm|writes to one of its inputs|written-to",
+    ),
+    "factorisation": (
+        "factorises, inverts or exponentiates a matrix",
+        r"linalg_|cholesky|lu_unpack|lu_solve|geqrf|ormqr|svd|triangular_solve|householder|"
+        r"slogdet|ldl_|_linalg|lstsq|matrix_exp",
     ),
     "data": (
         "the size of the result, or a branch, depends on values",
@@ -28,26 +37,21 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     "random": (
         "draws random numbers, which no engine could draw alike",
-        r"rand|bernoulli|normal|cauchy|exponential|geometric|uniform|poisson|multinomial|rrelu|"
+        r"rand|bernoulli|normal[._]|cauchy|exponential|geometric|uniform|poisson|multinomial|rrelu|"
         r"dropout|fractional_max_pool",
     ),
-    "factorisation": (
-        "factorises or inverts a matrix",
-        r"linalg_|cholesky|lu_unpack|lu_solve|geqrf|ormqr|svd|eig|triangular_solve|householder|"
-        r"slogdet|ldl_|_linalg|lstsq|matrix_exp",
-    ),
     "complex": ("has complex numbers", r"complex|fft_|polar"),
-    "training": (
-        "updates statistics or weights in place",
-        r"batch norm|batch_norm|embedding_renorm|writes to one of its inputs|written-to",
-    ),
     "division": (
         "raises an error for an integer divided by zero, for which an engine does not look",
         r"divisor may be zero",
     ),
     "layout": (
         "reads memory by strides, which engines do not have",
-        r"as_strided",
+        r"as_strided|aten\.resize",
+    ),
+    "integer": (
+        "convolves or pools integers",
+        r"(convolution|avg_pool|max_pool|conv).*(must|integer|iN)",
     ),
     "capture": ("torch.export captures it wrongly or not at all", r"^untraced"),
     "converter": ("has neither converter nor decomposition yet", r"^refused"),

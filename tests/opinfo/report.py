@@ -13,6 +13,9 @@ from tests.opinfo.cases import ERRORS
 from tests.opinfo.check import GOOD, NO_EAGER, UNTRACED
 from tests.opinfo.expected import LISTED, Entry, reason_of
 
+#: Reasons that lie in the nature of the operator, not in what an engine happens to lack.
+BEYOND = ("sparse", "data", "random", "factorisation")
+
 
 @dataclass(frozen=True)
 class Result:
@@ -51,14 +54,31 @@ def read(path: Path) -> list[Result]:
 
 
 def tables(results: Sequence[Result], most: int) -> str:
-    """Counts by dtype, by core, and by reason."""
-    return "\n\n".join([_by_dtype(results), _by_core(results), _by_reason(results, most)])
+    """Counts by dtype, with and without what no engine could do, by core, and by reason."""
+    possible = [result for result in results if not _is_beyond(result)]
+    return "\n\n".join(
+        [
+            _by_dtype("all operators", results),
+            _by_dtype(f"without {', '.join(BEYOND)}", possible),
+            _by_core(results),
+            _by_reason(results, most),
+        ]
+    )
 
 
-def _by_dtype(results: Sequence[Result]) -> str:
+def _is_beyond(result: Result) -> bool:
+    """Whether everything that fails does so for a reason of :data:`BEYOND`."""
+    errors = result.dtype == ERRORS
+    bad = [case for case in result.tried if case["status"] not in GOOD]
+    found = {reason_of(c["status"], f"{c.get('reason', '')} {c['case']}", errors) for c in bad}
+    return bool(bad) and found <= set(BEYOND)
+
+
+def _by_dtype(title: str, results: Sequence[Result]) -> str:
     rows = [
+        title,
         f"{'dtype':6}{'ops':>6}{'traced':>8}{'in engine':>11}{'share':>8}   "
-        f"{'samples':>8}{'in engine':>11}{'share':>8}"
+        f"{'samples':>8}{'in engine':>11}{'share':>8}",
     ]
     for dtype in sorted({r.dtype for r in results}):
         mine = [r for r in results if r.dtype == dtype]

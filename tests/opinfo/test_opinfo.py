@@ -14,7 +14,7 @@ from tests.opinfo.check import GOOD, NO_EAGER, Outcome, check, check_error
 #: Samples an operator; more of f32 than of the others.
 SAMPLES = {"f32": 2}
 #: The list names cases of a run with so many samples.
-LISTED_SAMPLES = 8
+LISTED_SAMPLES = 2
 
 
 def _exists(op: str, dtype: str) -> bool:

@@ -152,10 +152,14 @@ def _factor(size: int) -> int | None:
 
 
 def _waves(size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """``cos`` and ``sin`` of 2 pi j k / size; the product is reduced first, so angles are exact."""
+    """``cos`` and ``sin`` of 2 pi j k / size. The product is reduced first, so that angles are
+    exact, and what is zero is made so."""
     places = torch.arange(size)[:, None] * torch.arange(size)[None, :] % size
     angles = places.double() * (2 * math.pi / size)
-    return torch.cos(angles), torch.sin(angles)
+    cosine, sine = torch.cos(angles), torch.sin(angles)
+    return torch.where(4 * places % (2 * size) == size, 0.0, cosine), torch.where(
+        2 * places % size == 0, 0.0, sine
+    )
 
 
 def _matrix(size: int, forward: bool) -> torch.Tensor:

@@ -24,8 +24,8 @@ struct BinaryRow {
   Values want;
 };
 
-Values Run(PointwiseOp op, const Values& a, const Values& b = {}, DataType in = DataType::kFloat64,
-           DataType out = DataType::kFloat64) {
+Values Compute(PointwiseOp op, const Values& a, const Values& b = {},
+               DataType in = DataType::kFloat64, DataType out = DataType::kFloat64) {
   const auto count = static_cast<int64_t>(a.size());
   const TestTensor x(in, {count}, a);
   if (b.empty()) return Output("ref.Unary", {{"op", op}}, {x.view}, out, {count});
@@ -97,7 +97,7 @@ TEST(SpecialFunctions, OfOneNumber) {
        {-0.1618814236123209, 0.3217757163806479, -0.2380203019971158, 0.5355608832923521,
         0.3550280538878172, 0.07174949700810541, 0.01572592338047049, 1.1047532552898686e-10}},
   };
-  for (const UnaryRow& row : rows) ExpectClose(Run(row.op, row.x), row.want, 1e-12, row.op);
+  for (const UnaryRow& row : rows) ExpectClose(Compute(row.op, row.x), row.want, 1e-12, row.op);
 }
 
 TEST(SpecialFunctions, OfTwoNumbers) {
@@ -130,7 +130,8 @@ TEST(SpecialFunctions, OfTwoNumbers) {
        {-0.09333274999999998, 0.02070516350981477}},
       {PointwiseOp::kLegendreP, {0.3, 1.5}, {5.0, 12.0}, {0.34538625, 18151.005744695663}},
   };
-  for (const BinaryRow& row : rows) ExpectClose(Run(row.op, row.a, row.b), row.want, 1e-11, row.op);
+  for (const BinaryRow& row : rows)
+    ExpectClose(Compute(row.op, row.a, row.b), row.want, 1e-11, row.op);
 }
 
 TEST(SpecialFunctions, AtAndBeyondTheirBorders) {
@@ -144,29 +145,31 @@ TEST(SpecialFunctions, AtAndBeyondTheirBorders) {
       {PointwiseOp::kBesselI1, {-kInf, kInf, kNan}, {-kInf, kInf, kNan}},
       {PointwiseOp::kAiryAi, {200, kInf}, {0, kNan}},
   };
-  for (const UnaryRow& row : rows) ExpectClose(Run(row.op, row.x), row.want, 0, row.op);
+  for (const UnaryRow& row : rows) ExpectClose(Compute(row.op, row.x), row.want, 0, row.op);
   const BinaryRow pairs[] = {
       {PointwiseOp::kIgamma, {0, 0, 2, -1, kInf}, {0, 1, 0, 1, 1}, {kNan, 1, 0, kNan, 0}},
       {PointwiseOp::kIgammac, {0, 0, 2, 2}, {0, 1, 0, kInf}, {kNan, 0, 1, 0}},
       {PointwiseOp::kZeta, {1, 0.5, 2, 2.5}, {3, 3, -2, -0.5}, {kInf, kNan, kInf, kNan}},
       {PointwiseOp::kChebyshevT, {0.5, -1, -1, 0.5}, {-1, 3, 4, 0}, {0, -1, 1, 1}},
   };
-  for (const BinaryRow& row : pairs) ExpectClose(Run(row.op, row.a, row.b), row.want, 0, row.op);
+  for (const BinaryRow& row : pairs)
+    ExpectClose(Compute(row.op, row.a, row.b), row.want, 0, row.op);
 }
 
 TEST(SpecialFunctions, SignsAndNeighbours) {
   const double odd[] = {0.0, -0.0, -kNan, kInf};
   const Values signs(std::begin(odd), std::end(odd));
-  ExpectNear(Run(PointwiseOp::kSignBit, signs, {}, DataType::kFloat32, DataType::kBool),
+  ExpectNear(Compute(PointwiseOp::kSignBit, signs, {}, DataType::kFloat32, DataType::kBool),
              {0, 1, std::signbit(-kNan) ? 1.0 : 0.0, 0}, 0);
-  ExpectNear(Run(PointwiseOp::kCopySign, {3, -3}, {-0.0, 2}), {-3, 3}, 0);
+  ExpectNear(Compute(PointwiseOp::kCopySign, {3, -3}, {-0.0, 2}), {-3, 3}, 0);
   // The step is that of the type.
   const auto f32 = DataType::kFloat32;
-  ExpectNear(Run(PointwiseOp::kNextAfter, {1, 0}, {2, -1}, f32, f32),
+  ExpectNear(Compute(PointwiseOp::kNextAfter, {1, 0}, {2, -1}, f32, f32),
              {1 + std::ldexp(1.0, -23), -std::ldexp(1.0, -149)}, 0);
-  ExpectNear(Run(PointwiseOp::kNextAfter, {1}, {2}), {1 + std::ldexp(1.0, -52)}, 0);
+  ExpectNear(Compute(PointwiseOp::kNextAfter, {1}, {2}), {1 + std::ldexp(1.0, -52)}, 0);
   const auto i64 = DataType::kInt64;
-  ExpectNear(Run(PointwiseOp::kGcd, {12, -12, 0, 7}, {18, 18, 0, 0}, i64, i64), {6, 6, 0, 7}, 0);
+  ExpectNear(Compute(PointwiseOp::kGcd, {12, -12, 0, 7}, {18, 18, 0, 0}, i64, i64), {6, 6, 0, 7},
+             0);
 }
 
 }  // namespace

@@ -66,3 +66,17 @@ def test_division_by_zero_raises_as_in_pytorch() -> None:
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         compiled(x, ones * 0)
     assert torch.equal(compiled(x, ones)[1], x)
+
+
+@pytest.mark.parametrize("rows", [(2, 4), (5, 3), (2,)])
+def test_rows_that_do_not_fit_are_left_to_pytorch_which_raises(rows: tuple[int, ...]) -> None:
+    index = torch.tensor([0, 2])
+    case = Case("aten.index_add.default", lambda n: (torch.ones(5, 3), 0, index, torch.ones(2, 3)))
+    assert node_support(graph_of(case, 7, dynamic=False)[1], CompilationSettings()) is None
+    module, call = graph_of(case, 7, dynamic=False)
+    source = [node for node in module.graph.nodes if node.op == "placeholder"][-1]
+    with source.meta["val"].fake_mode:
+        source.meta["val"] = torch.ones(rows)
+    reason = node_support(call, CompilationSettings())
+    assert reason is not None
+    assert "rows" in reason

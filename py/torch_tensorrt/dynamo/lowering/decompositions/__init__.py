@@ -3,9 +3,10 @@
 from torch_tensorrt.dynamo.lowering.decompositions import (
     elementary,
     indexing,
+    losses,
     order,
     products,
     sampling,
 )
 
-__all__ = ["elementary", "indexing", "order", "products", "sampling"]
+__all__ = ["elementary", "indexing", "losses", "order", "products", "sampling"]

@@ -66,3 +66,11 @@ def _angle(x: torch.Tensor) -> Any:
     dtype = x.dtype if x.dtype.is_floating_point else torch.float32
     half_turn = torch.where(x < 0, math.pi, 0.0).to(dtype)
     return torch.where(torch.isnan(x), x, half_turn) if x.dtype.is_floating_point else half_turn
+
+
+@register_torch_trt_decomposition(aten.hardtanh.default)
+def _hardtanh(x: torch.Tensor, min_val: Any = -1, max_val: Any = 1) -> Any:
+    """The engine's own is for floats."""
+    if x.dtype.is_floating_point or x.dtype == torch.bool:
+        return NotImplemented
+    return torch.clamp(x, int(min_val), int(max_val))

@@ -183,10 +183,12 @@ def _nonzero_static(x: torch.Tensor, *, size: int, fill_value: int = -1) -> Any:
 
 @register_torch_trt_decomposition(aten.resize.default)
 def _resize(x: torch.Tensor, size: list[int], *, memory_format: Any = None) -> Any:
-    """What lies beyond the old elements is not defined; here it is zero."""
-    if memory_format not in (None, torch.contiguous_format) or not x.is_contiguous():
+    """Elements keep their order in memory. What lies beyond is not defined; here it is zero."""
+    order = sorted(range(x.dim()), key=x.stride, reverse=True)
+    packed = x.permute(order)
+    if memory_format not in (None, torch.contiguous_format) or not packed.is_contiguous():
         return NotImplemented
-    flat, wanted = x.reshape(-1), 1
+    flat, wanted = packed.reshape(-1), 1
     for length in size:
         wanted *= length
     if wanted > x.numel():

@@ -27,3 +27,7 @@ def test_nan_gives_way(op: object) -> None:
 def test_angle_of_reals() -> None:
     check(torch.angle, ODD)
     check(torch.angle, torch.tensor([-3, 0, 2]))
+
+
+def test_whole_numbers_are_bounded() -> None:
+    check(torch.nn.functional.relu6, torch.tensor([-3, 0, 5, 9]), exact=True)
