@@ -119,7 +119,8 @@ InferResult InferPad(const InferArgs& args) {
       return args.Error("pads ", core::ToString(pads), " leave nothing of ", ToString(args.in(0)));
     }
     if (mode == "constant" || !size.is_constant()) continue;
-    const int64_t limit = mode == "reflect" ? size.constant() - 1 : size.constant();
+    const int64_t most = mode == "reflect" ? size.constant() - 1 : size.constant();
+    const int64_t limit = std::max<int64_t>(most, 0);
     for (const SymInt& pad : {pads[d], pads[d + rank]}) {
       const bool too_far = mode != "replicate" && pad.is_constant() && pad.constant() > limit;
       if (too_far || (size.constant() == 0 && !pad.Equals(0))) {

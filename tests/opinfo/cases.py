@@ -105,7 +105,7 @@ def cases(op: str, dtype: str, most: int, variants: bool = True) -> Iterator[Cas
     """
     _seed()
     samples = OPS[op].sample_inputs("cpu", DTYPES[dtype], requires_grad=False)
-    found = list(itertools.islice(samples, MOST_SAMPLES))
+    found = list(itertools.islice(samples, MOST_SAMPLES if most > 1 else 1))
     chosen = _spread(len(found), most)
     for index in chosen:
         sample = found[index]

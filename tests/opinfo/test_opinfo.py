@@ -8,11 +8,11 @@ from __future__ import annotations
 import pytest
 
 from tests.opinfo import expected
-from tests.opinfo.cases import DTYPES, ERRORS, OPS, case_named, cases, error_cases, supported
+from tests.opinfo.cases import ERRORS, OPS, case_named, cases, error_cases, supported
 from tests.opinfo.check import GOOD, NO_EAGER, Outcome, check, check_error
 
-#: Samples an operator; more of f32 than of the others.
-SAMPLES = {"f32": 2}
+#: f32 stands for f16 here, and its first sample alone comes in all variants.
+QUICK = ("f32", "bf16", "i64", "bool")
 #: The list names cases of a run with so many samples.
 LISTED_SAMPLES = 2
 
@@ -24,11 +24,10 @@ def _exists(op: str, dtype: str) -> bool:
 @pytest.mark.parametrize("op", list(OPS))
 def test_operator(op: str) -> None:
     problems = []
-    for dtype in DTYPES:
+    for dtype in QUICK:
         if not supported(op, dtype) or (op, dtype) in expected.LISTED:
             continue
-        most = SAMPLES.get(dtype, 1)
-        for case in cases(op, dtype, most, variants=dtype == "f32"):
+        for case in cases(op, dtype, 1, variants=dtype == "f32"):
             outcome = check(case)
             if outcome.status not in GOOD | {NO_EAGER}:
                 problems.append(f"{dtype} {case.name}: {outcome.status}, {outcome.detail}")
@@ -40,7 +39,7 @@ def test_wrong_arguments_raise_as_in_eager_mode(op: str) -> None:
     if (op, ERRORS) in expected.LISTED:
         pytest.skip(f"listed: {expected.LISTED[op, ERRORS].reason}")
     problems = []
-    for case in list(error_cases(op))[:4]:
+    for case in list(error_cases(op))[:2]:
         outcome = check_error(case)
         if outcome.status not in GOOD | {NO_EAGER}:
             problems.append(f"{case.name}: {outcome.status}, {outcome.detail}")

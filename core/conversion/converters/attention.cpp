@@ -1,4 +1,5 @@
 // Scaled dot-product attention, kept whole.
+#include <algorithm>
 #include <cmath>
 
 #include "core/conversion/families.h"
@@ -7,8 +8,9 @@
 namespace torch_tensorrt::core::conversion {
 namespace {
 
-// x of rank 2 to 4 as [B, H, S, D].
-TensorId AsHeads(ConversionContext& ctx, TensorId x) {
+// x as [B, H, S, D]. `rank` is the largest of the operands' ranks, to which all are broadcast.
+TensorId AsHeads(ConversionContext& ctx, TensorId x, int64_t rank) {
+  while (ctx.ok() && ctx.Rank(x) < rank) x = ctx.Unsqueeze(x, 0);
   if (ctx.Rank(x) == 2) return ctx.Unsqueeze(ctx.Unsqueeze(x, 0), 0);
   return ctx.Rank(x) == 3 ? ctx.Unsqueeze(x, 1) : x;
 }
@@ -33,12 +35,13 @@ TensorId MaskOf(ConversionContext& ctx, TensorId mask, int64_t query_rank, DataT
 
 TensorId Attention(ConversionContext& ctx, const Args& args) {
   const TensorId query = args.Tensor("query");
-  const int64_t rank = ctx.Rank(query);
+  int64_t rank = ctx.Rank(query);
+  for (const char* name : {"key", "value"}) rank = std::max(rank, ctx.Rank(args.Tensor(name)));
   ctx.Require(args.Double("dropout_p", 0) == 0, "dropout_p is not 0");
   ctx.Require(rank >= 2 && rank <= 4, "attention on rank ", rank);
-  TensorId q = AsHeads(ctx, query);
-  TensorId k = AsHeads(ctx, args.Tensor("key"));
-  TensorId v = AsHeads(ctx, args.Tensor("value"));
+  TensorId q = AsHeads(ctx, query, rank);
+  TensorId k = AsHeads(ctx, args.Tensor("key"), rank);
+  TensorId v = AsHeads(ctx, args.Tensor("value"), rank);
   const TensorId mask = MaskOf(ctx, args.OptTensor("attn_mask"), rank, ctx.Type(q));
   if (!ctx.ok()) return ir::kNone;
   SymInt batch = ctx.Dim(q, 0);

@@ -129,4 +129,14 @@ CASES: list[Case] = [
         outputs=(0,),
         label="weighted",
     ),
+    Case(
+        "aten.scaled_dot_product_attention.default",
+        lambda n: (tensor(4, n, 8), tensor(2, 4, 6, 8), tensor(2, 4, 6, 8)),
+        label="ranks",
+    ),
+    Case(
+        "aten.reflection_pad2d.default",
+        lambda n: (torch.ones(0, 3, n, 3), [0, 2, 0, 1]),
+        label="empty",
+    ),
 ]

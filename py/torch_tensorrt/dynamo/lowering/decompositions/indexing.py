@@ -214,3 +214,23 @@ def _histc(x: torch.Tensor, bins: int = 100, min: Any = 0, max: Any = 0) -> Any:
     place = torch.where(inside, place, 0)
     counts = torch.zeros(bins, dtype=x.dtype, device=x.device)
     return counts.scatter_add(0, place, inside.to(x.dtype))
+
+
+@register_torch_trt_decomposition(aten.index_add.default)
+def _index_add(
+    x: torch.Tensor, dim: int, index: torch.Tensor, source: torch.Tensor, *, alpha: Any = 1
+) -> Any:
+    """PyTorch's own, which broadcasts rows that do not fit, where the operator raises an error."""
+    if x.dim() > 0 and not _rows_fit(x, dim % x.dim(), source):
+        return NotImplemented
+    whole = torch._decomp.decomposition_table[aten.index_add.default]
+    return whole(x, dim, index, source, alpha=alpha)
+
+
+def _rows_fit(x: torch.Tensor, dim: int, source: torch.Tensor) -> bool:
+    pairs = enumerate(zip(x.shape, source.shape, strict=False))
+    return x.dim() == source.dim() and all(
+        a == b or not (isinstance(a, int) and isinstance(b, int))
+        for axis, (a, b) in pairs
+        if axis != dim
+    )

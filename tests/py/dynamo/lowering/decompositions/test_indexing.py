@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch_tensorrt
 
-from tests.py.dynamo.lowering.decompositions.compiled import check
+from tests.py.dynamo.lowering.decompositions.compiled import Function, check
 
 NAN, INF = float("nan"), float("inf")
 
@@ -79,3 +80,14 @@ def test_a_histogram(low: int, high: int) -> None:
     x = torch.randn(257)
     check(lambda a: torch.histc(a, 31, low, high), x, exact=True)
     check(lambda a: torch.histc(a, 7), torch.full((5,), 2.0), exact=True)
+
+
+@pytest.mark.parametrize("rows", [(2,), (2, 1)])
+def test_rows_that_do_not_fit_raise_as_in_pytorch(rows: tuple[int, ...]) -> None:
+    x, index, source = torch.zeros(3, 2), torch.tensor([0, 1]), torch.ones(rows)
+    add = Function(lambda a, i, s: torch.index_add(a, 0, i, s))
+    with pytest.raises(RuntimeError, match="source"):
+        add(x, index, source)
+    program = torch.export.export(add, (x, index, source))
+    with pytest.raises(RuntimeError, match="source"):
+        torch_tensorrt.dynamo.compile(program, arg_inputs=(x, index, source))(x, index, source)
