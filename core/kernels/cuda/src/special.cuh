@@ -301,6 +301,9 @@ TRT_SPECIAL double AiryAi(double x) {
 
 // ---- orthogonal polynomials: the degree is the whole part of n, negative ones give 0 ----
 
+// Also from 2^63 on, which PyTorch's degree, a 64-bit integer, does not hold: it turns negative.
+TRT_SPECIAL bool IsNoDegree(double n) { return IsNan(n) || n < 0 || n >= 9223372036854775808.0; }
+
 TRT_SPECIAL bool IsOdd(double whole) { return fmod(whole, 2.0) != 0; }
 
 // p_0 = 1, p_1 = first, p_k = factor p_(k-1) - p_(k-2).
@@ -317,28 +320,28 @@ TRT_SPECIAL double ByChebyshevRule(double n, double first, double factor) {
 
 TRT_SPECIAL double ChebyshevT(double x, double degree) {
   const double n = trunc(degree);
-  if (n < 0 || IsNan(n)) return 0;
+  if (IsNoDegree(n)) return 0;
   if (fabs(x) == 1) return x > 0 || !IsOdd(n) ? 1 : -1;
   if (n > 6 && fabs(x) < 1) return cos(n * acos(x));
   return n == 0 ? 1 : ByChebyshevRule(n, x, x + x);
 }
 TRT_SPECIAL double ChebyshevU(double x, double degree) {
   const double n = trunc(degree);
-  if (n < 0 || IsNan(n)) return 0;
+  if (IsNoDegree(n)) return 0;
   if (fabs(x) == 1) return x > 0 || !IsOdd(n) ? n + 1 : -(n + 1);
   if (n > 8 && fabs(x) < 1) return sin((n + 1) * acos(x)) / sin(acos(x));
   return n == 0 ? 1 : ByChebyshevRule(n, x + x, x + x);
 }
 TRT_SPECIAL double ChebyshevV(double x, double degree) {
   const double n = trunc(degree);
-  if (n < 0 || IsNan(n)) return 0;
+  if (IsNoDegree(n)) return 0;
   if (fabs(x) == 1) return x > 0 ? 1 : (IsOdd(n) ? -(n + n + 1) : n + n + 1);
   if (n > 8 && fabs(x) < 1) return cos((n + 0.5) * acos(x)) / cos(acos(x) / 2);
   return n == 0 ? 1 : ByChebyshevRule(n, x + x - 1, x + x);
 }
 TRT_SPECIAL double ChebyshevW(double x, double degree) {
   const double n = trunc(degree);
-  if (n < 0 || IsNan(n)) return 0;
+  if (IsNoDegree(n)) return 0;
   if (fabs(x) == 1) return x > 0 ? n + n + 1 : (IsOdd(n) ? -1 : 1);
   if (n > 8 && fabs(x) < 1) return sin((n + 0.5) * acos(x)) / sin(acos(x) / 2);
   return n == 0 ? 1 : ByChebyshevRule(n, x + x + 1, x + x);
@@ -350,7 +353,7 @@ TRT_SPECIAL double ShiftedChebyshevW(double x, double n) { return ChebyshevW(x +
 
 TRT_SPECIAL double HermiteH(double x, double degree) {
   const double n = trunc(degree);
-  if (n < 0 || IsNan(n)) return 0;
+  if (IsNoDegree(n)) return 0;
   if (n == 0) return 1;
   double before = 1;
   double now = x + x;
@@ -363,7 +366,7 @@ TRT_SPECIAL double HermiteH(double x, double degree) {
 }
 TRT_SPECIAL double HermiteHe(double x, double degree) {
   const double n = trunc(degree);
-  if (n < 0 || IsNan(n)) return 0;
+  if (IsNoDegree(n)) return 0;
   if (n == 0) return 1;
   double before = 1;
   double now = x;
@@ -376,7 +379,7 @@ TRT_SPECIAL double HermiteHe(double x, double degree) {
 }
 TRT_SPECIAL double LaguerreL(double x, double degree) {
   const double n = trunc(degree);
-  if (n < 0 || IsNan(n)) return 0;
+  if (IsNoDegree(n)) return 0;
   if (n == 0 || x == 0) return 1;
   double before = 1;
   double now = 1 - x;
@@ -389,7 +392,7 @@ TRT_SPECIAL double LaguerreL(double x, double degree) {
 }
 TRT_SPECIAL double LegendreP(double x, double degree) {
   const double n = trunc(degree);
-  if (n < 0 || IsNan(n)) return 0;
+  if (IsNoDegree(n)) return 0;
   if (fabs(x) == 1) return x > 0 || !IsOdd(n) ? 1 : -1;
   if (n == 0) return 1;
   double before = 1;
