@@ -93,12 +93,13 @@ TRT_HOST_MATH(sin) TRT_HOST_MATH(cos) TRT_HOST_MATH(tan) TRT_HOST_MATH(asin)
 TRT_HOST_MATH(acos) TRT_HOST_MATH(atan) TRT_HOST_MATH(sinh) TRT_HOST_MATH(cosh)
 TRT_HOST_MATH(tanh) TRT_HOST_MATH(asinh) TRT_HOST_MATH(acosh) TRT_HOST_MATH(atanh)
 TRT_HOST_MATH(erf) TRT_HOST_MATH(floor) TRT_HOST_MATH(ceil) TRT_HOST_MATH(rint)
-TRT_HOST_MATH(trunc) TRT_HOST_MATH(fabs)
+TRT_HOST_MATH(trunc) TRT_HOST_MATH(fabs) TRT_HOST_MATH(erfc) TRT_HOST_MATH(lgamma)
+TRT_HOST_MATH(j0) TRT_HOST_MATH(j1) TRT_HOST_MATH(y0) TRT_HOST_MATH(y1)
 #define TRT_HOST_MATH2(name) \
   extern "C" double name(double, double); extern "C" float name##f(float, float); \
   inline float name(float x, float y) { return name##f(x, y); }
 TRT_HOST_MATH2(fmod) TRT_HOST_MATH2(pow) TRT_HOST_MATH2(atan2) TRT_HOST_MATH2(copysign)
-TRT_HOST_MATH2(fmax) TRT_HOST_MATH2(fmin)
+TRT_HOST_MATH2(fmax) TRT_HOST_MATH2(fmin) TRT_HOST_MATH2(nextafter)
 )";
 
 // Put after a kernel: `trt_run` calls it with its arguments.

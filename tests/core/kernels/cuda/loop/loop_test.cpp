@@ -52,12 +52,12 @@ void ExpectLoop(const loop::Program& program, const Dims& domain, const std::str
 }
 
 bool OnlyIntegers(PointwiseOp op) {
-  return op >= PointwiseOp::kBitAnd && op <= PointwiseOp::kShiftRight;
+  return (op >= PointwiseOp::kBitAnd && op <= PointwiseOp::kShiftRight) || op == PointwiseOp::kGcd;
 }
 bool AlsoIntegers(PointwiseOp op) {
   using enum PointwiseOp;
   return op <= kBitNot || op == kShiftLeft || op == kShiftRight || op == kNeg || op == kAbs ||
-         op == kSign || op == kRelu || op == kClamp || op == kSelect || op == kFloor;
+         op == kSign || op == kRelu || op == kClamp || op == kSelect || op == kFloor || op == kGcd;
 }
 
 // Outputs of one kernel that registers hold without spilling.
