@@ -92,11 +92,12 @@ def test_refusals_name_the_operator_and_the_reason() -> None:
 
 
 def test_results_that_engines_do_not_compute() -> None:
-    args = (torch.randn(2, 8), [8], None, None, 1e-5)
-    module, call = single(aten.native_layer_norm.default, *args)
+    op = aten._scaled_dot_product_flash_attention_for_cpu.default
+    args = (torch.randn(2, 3, 5, 8),) * 3
+    module, call = single(op, *args)
     read(module.graph, call, 0).graph.lint()
     assert node_support(call, SETTINGS) is None
-    module, call = single(aten.native_layer_norm.default, *args)
+    module, call = single(op, *args)
     item = read(module.graph, call, 1)
     reason = node_support(call, SETTINGS)
     assert reason is not None

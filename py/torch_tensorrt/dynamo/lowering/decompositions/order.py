@@ -60,8 +60,8 @@ def _median_of(x: torch.Tensor, dim: int, keepdim: bool, skip_nan: bool) -> Any:
         return NotImplemented
     values, places = torch.sort(x, dim=dim, stable=True)
     if not x.dtype.is_floating_point:
-        middle = (size - 1) // 2
-        return _kept(values.narrow(dim, middle, 1), places.narrow(dim, middle, 1), dim, keepdim)
+        at = (size - 1) // 2
+        return _kept(values.narrow(dim, at, 1), places.narrow(dim, at, 1), dim, keepdim)
     numbers = torch.logical_not(torch.isnan(x)).sum(dim, keepdim=True)
     if skip_nan:
         half = torch.bitwise_right_shift(numbers - 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from typing import Any
 
@@ -90,13 +91,14 @@ def _grid_sampler_3d(
         out = _corner(flat, [torch.round(place) for place in places], sizes)
     else:
         lows = [torch.floor(place) for place in places]
-        out = 0.0
+        terms = []
         for corner in itertools.product((0, 1), repeat=3):
             at = [low + up for low, up in zip(lows, corner, strict=True)]
-            weight = 1.0
+            weight: Any = 1.0
             for place, low, up in zip(places, lows, corner, strict=True):
                 weight = weight * (place - low if up else 1 - (place - low))
-            out = out + _corner(flat, at, sizes) * weight.unsqueeze(1)
+            terms.append(_corner(flat, at, sizes) * weight.unsqueeze(1))
+        out = functools.reduce(torch.add, terms)
     return out.to(x.dtype)
 
 

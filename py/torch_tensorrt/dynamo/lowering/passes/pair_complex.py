@@ -81,7 +81,10 @@ def _has_rule(node: fx.Node) -> bool:
         return False
     if any(isinstance(arg, complex) for arg in (*node.args, *node.kwargs.values())):
         return False
-    if node.target is aten.complex.default and len({_real_dtype(x) for x in node.args}) > 1:
+    if (
+        node.target is aten.complex.default
+        and len({_real_dtype(x) for x in node.all_input_nodes}) > 1
+    ):
         return False  # PyTorch's own operator raises the error
     sizes = (*value.shape, *(s for n in node.all_input_nodes for s in n.meta["val"].shape))
     if not all(isinstance(size, int) for size in sizes):
@@ -168,7 +171,7 @@ def _angle(g: RealGraph, a: dict[str, Any], node: fx.Node) -> fx.Node:
 
 def _operands(g: RealGraph, a: dict[str, Any], node: fx.Node) -> list[tuple[Any, Any]]:
     """Real and imaginary parts of both; None for the imaginary part of a real operand."""
-    parts = []
+    parts: list[tuple[Any, Any]] = []
     for name in ("self", "other"):
         value = a[name]
         if isinstance(value, fx.Node) and _is_complex(_input(node, name)):
