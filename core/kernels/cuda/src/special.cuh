@@ -6,6 +6,9 @@
 #ifndef TRT_SPECIAL_LGAMMA  // the C library's own writes a global
 #define TRT_SPECIAL_LGAMMA(x) lgamma(x)
 #endif
+#ifndef TRT_SPECIAL  // included by itself
+#define TRT_SPECIAL TRT_DEVICE
+#endif
 #define TRT_SPECIAL_INF (1.0 / Zero())
 #define TRT_SPECIAL_NAN (Zero() / Zero())
 

@@ -3,9 +3,7 @@
 
 #include "math.cuh"
 
-#define TRT_SPECIAL TRT_DEVICE
 #include "special.cuh"
-#undef TRT_SPECIAL
 
 #define TRT_SPECIAL_1(name)                                         \
   TRT_DEVICE double Pw##name(double a) { return special::name(a); } \

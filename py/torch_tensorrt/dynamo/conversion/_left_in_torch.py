@@ -13,16 +13,11 @@ LEFT_IN_TORCH: dict[str, str] = {
     "aten._adaptive_avg_pool2d_backward.default": _BACKWARD,
     "aten.avg_pool2d_backward.default": _BACKWARD,
     "aten.convolution_backward.default": _BACKWARD,
-    "aten.max_pool2d_with_indices_backward.default": _BACKWARD,
     "aten._native_batch_norm_legit.default": (
         "it updates running statistics: training, not inference; call eval() on the module"
     ),
     "aten._fft_c2r.default": "engines have no complex numbers",
     "aten._fft_r2c.default": "engines have no complex numbers",
-    "aten._embedding_bag.default": "no kernel sums bags of rows yet",
-    "aten._pdist_forward.default": "no kernel for distances within one set of points yet",
-    "aten.grid_sampler_2d.default": "no kernel for sampling at computed places yet",
-    "aten.masked_scatter.default": "where a value goes depends on data",
     "aten.nonzero.default": "the size of its result depends on data",
     "aten._local_scalar_dense.default": _NUMBER,
     "aten.sym_numel.default": _NUMBER,

@@ -114,6 +114,7 @@ def _size_value(gm: fx.GraphModule, symbol: Any) -> torch.SymInt:
                 return size
     raise RuntimeError(f"[partition] no value in the graph gives the size {symbol}")
 
+
 #: These need the strides of capture. A reshape is a view wherever it can be one.
 _VIEWS = (torch.ops.aten.view.default, torch.ops.aten._unsafe_view.default)
 

@@ -80,7 +80,9 @@ def test_unused_layers_are_dropped() -> None:
 
 def test_refusals_name_the_operator_and_the_reason() -> None:
     _, call = single(aten.nonzero.default, torch.ones(3))
-    assert node_support(call, SETTINGS) == "no converter for aten.nonzero.default"
+    assert node_support(call, SETTINGS) == (
+        "no converter for aten.nonzero.default: the size of its result depends on data"
+    )
     _, call = single(aten.index.Tensor, torch.ones(3), [torch.ones(3, dtype=torch.bool)])
     reason = node_support(call, SETTINGS)
     assert reason is not None
