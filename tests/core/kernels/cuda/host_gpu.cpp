@@ -361,6 +361,9 @@ Status CheckDeviceCode(const KernelSource& source) {
       if (compiled.status().code() == StatusCode::kUnsupported) return Status::Ok();
       return compiled.status();
     }
+    // Special functions call the library in double precision, which keeps registers on the stack
+    // around its calls; they are not what makes a model slow.
+    if (source.text.find("special_ops.cuh") != std::string::npos) continue;
     const std::string& log = compiled->log;
     for (size_t at = log.find("bytes spill"); at != std::string::npos;
          at = log.find("bytes spill", at + 1)) {

@@ -61,7 +61,7 @@ bool AlsoIntegers(PointwiseOp op) {
 }
 
 // Outputs of one kernel that registers hold without spilling.
-constexpr int kOpsAtOnce = 4;
+constexpr int kOpsAtOnce = 9;
 
 // Many operations of one type in one program, one output each.
 loop::Program AllOps(DataType dtype, int first, int last) {
