@@ -47,10 +47,36 @@ inline __attribute__((always_inline)) void KeepRow(Vec (&acc)[kVecs]) {
 #endif
 }
 
+// The rows of a tile: each at a place of its own.
+template <int kRows>
+struct TileRows {
+  const float* at[kRows];
+  inline __attribute__((always_inline)) void Locate(const MicroArgs& args, int64_t tap) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      at[i] = static_cast<const float*>(args.rows[tap * args.row_stride + i]) + args.offset;
+    }
+  }
+  inline __attribute__((always_inline)) float Get(int i, int64_t k) const { return at[i][k]; }
+};
+// The rows of a tile: side by side.
+template <int kRows>
+struct TileColumns {
+  const float* at;
+  int64_t stride;
+  inline __attribute__((always_inline)) void Locate(const MicroArgs& args, int64_t tap) {
+    stride = args.k_stride;
+    at = static_cast<const float*>(args.rows[tap * args.row_stride]) + args.offset * stride;
+  }
+  inline __attribute__((always_inline)) float Get(int i, int64_t k) const {
+    return at[k * stride + i];
+  }
+};
+
 // One k value of one step: acc += a[row][k] * b[k][column].
-template <typename Panel, int kRows, int kPanels, int kWhich>
-inline __attribute__((always_inline)) void MultiplyOne(const float* const (&a)[kRows], int64_t k,
-                                                       const char* b, int64_t b_panel,
+template <typename Panel, int kRows, int kPanels, int kWhich, typename Tile>
+inline __attribute__((always_inline)) void MultiplyOne(const Tile& a, int64_t k, const char* b,
+                                                       int64_t b_panel,
                                                        Vec (&acc)[kRows][kPanels * kVecsPerPanel]) {
   constexpr int kVecs = kPanels * kVecsPerPanel;
   // Keeps the compiler from hoisting the loads of several k at once, which would spill
@@ -63,7 +89,7 @@ inline __attribute__((always_inline)) void MultiplyOne(const float* const (&a)[k
   }
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
-    const Vec x = Set1(a[i][k]);
+    const Vec x = Set1(a.Get(i, k));
 #pragma GCC unroll 8
     for (int v = 0; v < kVecs; ++v) acc[i][v] = Fma(x, values[v], acc[i][v]);
     KeepRow(acc[i]);
@@ -116,7 +142,7 @@ inline constexpr int kPartials = kRows * kPanels * kVecsPerPanel >= 8   ? 1
                                  : kRows * kPanels * kVecsPerPanel >= 3 ? 2
                                                                         : 4;
 
-template <typename Panel, int kRows, int kPanels>
+template <typename Panel, int kRows, int kPanels, typename Tile = TileRows<kRows>>
 void Multiply(const MicroArgs& args) {
   constexpr int kVecs = kPanels * kVecsPerPanel;
   constexpr int kParts = kPartials<kRows, kPanels>;
@@ -138,11 +164,8 @@ void Multiply(const MicroArgs& args) {
   const char* b = static_cast<const char*>(args.b);
   const int64_t b_panel = args.b_panel;
   for (int64_t tap = 0; tap < args.taps; ++tap) {
-    const float* a[kRows];
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      a[i] = static_cast<const float*>(args.rows[tap * args.row_stride + i]) + args.offset;
-    }
+    Tile a;
+    a.Locate(args, tap);
     int64_t k = 0;
     for (; k + kUnroll * Panel::kStep <= args.run; k += kUnroll * Panel::kStep) {
 #pragma GCC unroll 4
@@ -153,17 +176,18 @@ void Multiply(const MicroArgs& args) {
 #pragma GCC unroll 4
           for (int p = 0; p < kPanels; ++p) __builtin_prefetch(bu + p * b_panel + kAhead, 0, 3);
         }
-        MultiplyOne<Panel, kRows, kPanels, 0>(a, at, bu, b_panel, acc[u % kParts]);
+        MultiplyOne<Panel, kRows, kPanels, 0, Tile>(a, at, bu, b_panel, acc[u % kParts]);
         if constexpr (Panel::kStep == 2) {
-          MultiplyOne<Panel, kRows, kPanels, 1>(a, at + 1, bu, b_panel, acc[u % kParts]);
+          MultiplyOne<Panel, kRows, kPanels, 1, Tile>(a, at + 1, bu, b_panel, acc[u % kParts]);
         }
       }
       b += kUnroll * Panel::kStepBytes;
     }
     for (; k < args.run; k += Panel::kStep, b += Panel::kStepBytes) {
-      MultiplyOne<Panel, kRows, kPanels, 0>(a, k, b, b_panel, acc[0]);
+      MultiplyOne<Panel, kRows, kPanels, 0, Tile>(a, k, b, b_panel, acc[0]);
       if constexpr (Panel::kStep == 2) {
-        if (k + 1 < args.run) MultiplyOne<Panel, kRows, kPanels, 1>(a, k + 1, b, b_panel, acc[0]);
+        if (k + 1 < args.run)
+          MultiplyOne<Panel, kRows, kPanels, 1, Tile>(a, k + 1, b, b_panel, acc[0]);
       }
     }
   }
@@ -259,6 +283,7 @@ void MultiplyBf16(const MicroArgs& args) {
 #define TRT_ROWS_14(X, P) \
   TRT_ROWS_6(X, P), X(7, P), X(8, P), X(9, P), X(10, P), X(11, P), X(12, P), X(13, P), X(14, P)
 #define TRT_F32(R, P) Multiply<PanelF32, R, P>
+#define TRT_COLUMNS_F32(R, P) Multiply<PanelF32, R, P, TileColumns<R>>
 #define TRT_F16(R, P) Multiply<PanelF16, R, P>
 #define TRT_BF16(R, P) Multiply<PanelBf16, R, P>
 #define TRT_BF16_BF16(R, P) MultiplyBf16<R, P>
@@ -305,6 +330,7 @@ void MultiplyBf16(const MicroArgs& args) {
 extern const GemmMicroTable kGemmMicro;
 const GemmMicroTable kGemmMicro = {
     TRT_FAMILY(TRT_F32),
+    TRT_FAMILY(TRT_COLUMNS_F32),
     TRT_FAMILY(TRT_F16),
     TRT_FAMILY(TRT_BF16),
     TRT_BF16_FAMILY,
@@ -316,6 +342,7 @@ const GemmMicroTable kGemmMicro = {
     F32ToF16Row,
     F32ToBf16Row,
     TransposeF32,
+    StridedF32,
 };
 
 }  // namespace torch_tensorrt::core::kernels::TORCHTRT_ISA
