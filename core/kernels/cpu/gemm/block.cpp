@@ -278,10 +278,13 @@ class TaskRunner {
       micro.columns = std::min(count * kPanelColumns, plan_.shape.columns - column);
       micro.bias = bias == nullptr ? nullptr : bias + column;
       micro.c = c + (p - panels.begin) * kPanelColumns;
+      const bool half = micro.columns - (count - 1) * kPanelColumns <= kHalfPanel;
+      const MicroKernel* kernels = (half ? family.half_kernels : family.kernels)[count - 1];
       micro.rows = rows;
       for (int64_t t = 0; t < tiles; ++t) {
         const int64_t n = tile_rows + (t < longer ? 1 : 0);
-        family.kernels[count - 1][n - 1](micro);
+        const MicroKernel kernel = kernels[n - 1];
+        (kernel != nullptr ? kernel : family.kernels[count - 1][n - 1])(micro);
         micro.rows += n;
         micro.c += n * micro.c_stride;
       }

@@ -12,6 +12,7 @@
 namespace torch_tensorrt::core::kernels {
 
 inline constexpr int kPanelColumns = 16;
+inline constexpr int kHalfPanel = 8;
 inline constexpr int kMaxTileRows = 32;
 inline constexpr int kMaxTilePanels = 4;
 
@@ -45,6 +46,9 @@ struct MicroFamily {
   void (*begin)(int rows) = nullptr;
   void (*end)() = nullptr;
   int k_step = 1;  // runs that are multiples of it lose nothing
+  // The same for tiles whose last panel has at most kHalfPanel valid columns, at less than the
+  // whole panel's cost; null where there are none.
+  MicroKernel half_kernels[kMaxTilePanels][kMaxTileRows] = {};
 };
 
 // The `row_` families take a single row: they read several panels side by side, which memory serves
