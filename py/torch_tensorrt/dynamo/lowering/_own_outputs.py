@@ -51,17 +51,16 @@ def separate_output_views(gm: fx.GraphModule) -> None:
     its memory in PyTorch, and a new tensor for the others.
     """
     output = gm.graph.output_node()
-    results = output.args[0]
-    positions = list(results) if isinstance(results, (list, tuple)) else [results]
+    results: Any = output.args[0]
+    positions: list[Any] = list(results) if isinstance(results, (list, tuple)) else [results]
     written = _written(gm)
-    shown: Counter[tuple[fx.Node, fx.Node | None]] = Counter()
-    owners: dict[int, tuple[fx.Node, fx.Node | None]] = {}
-    for position, node in enumerate(positions):
-        if isinstance(node, fx.Node) and _is_tensor(node):
-            owners[position] = _owner(base_of(node), written, shared_by_output(gm, position))
-    # One node that is handed out twice is one output that shows its base.
-    for _, owner in {(positions[i], owner) for i, owner in owners.items()}:
-        shown[owner] += 1
+    owners: dict[int, tuple[fx.Node, fx.Node | None]] = {
+        position: _owner(base_of(node), written, shared_by_output(gm, position))
+        for position, node in enumerate(positions)
+        if isinstance(node, fx.Node) and _is_tensor(node)
+    }
+    # A node that is handed out twice shows its base once.
+    shown = Counter(owner for _, owner in {(positions[i], owner) for i, owner in owners.items()})
     separate = _Separator(gm.graph, output).copy
     for position, (base, target) in owners.items():
         node = positions[position]
