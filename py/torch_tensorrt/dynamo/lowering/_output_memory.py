@@ -53,16 +53,10 @@ def _shared_by_outputs(program: ExportedProgram) -> dict[int, frozenset[str]]:
     }
     roots = _Roots()
     results: Any = program.graph.output_node().args[0]
-    nodes = [value if isinstance(value, fx.Node) else None for value in results]
-    user = [
-        node
-        for node, spec in zip(nodes, signature.output_specs, strict=True)
-        if spec.kind == OutputKind.USER_OUTPUT
-    ]
     return {
         position: frozenset(names[root.name] for root in roots.of(node))
-        for position, node in enumerate(user)
-        if node is not None
+        for position, node in enumerate(results)
+        if isinstance(node, fx.Node)
     }
 
 
