@@ -26,6 +26,7 @@ from torch.export.graph_signature import (
     SymIntArgument,
     TensorArgument,
 )
+from torch.utils import _pytree as pytree
 
 from torch_tensorrt._exceptions import SaveError
 from torch_tensorrt.dynamo._guards import GUARDS_MODULE
@@ -88,7 +89,7 @@ class _Writer:
         self.constants: dict[str, Any] = {}
         self._mapping: dict[fx.Node, Any] = {}
         self._lifted: dict[str, fx.Node] = {}
-        self._written: dict[str, fx.Node] = {}
+        self._written: dict[tuple[OutputKind, str], fx.Node] = {}
 
     def symbols(self, env: Any) -> list[Any]:
         """Symbols in the shapes of the inputs."""
@@ -115,9 +116,9 @@ class _Writer:
                 self._inline(node)
             elif node.op == "output":
                 self._finish(node)
-            elif node.target is torch.ops.aten.copy_.default and node.args[0].op == "get_attr":
+            elif node.target is torch.ops.aten.copy_.default and _is_state(node.args[0]):
                 written, value = node.all_input_nodes
-                self._written[str(written.target)] = self._mapping[value]
+                self._write(written, self._mapping[value])
                 self._mapping[node] = self._mapping[value]
             else:
                 self._mapping[node] = self.graph.node_copy(node, self._mapping.__getitem__)
@@ -126,9 +127,15 @@ class _Writer:
     def _undo_write(self, node: fx.Node) -> None:
         """A write to a buffer as the buffer's new value: programs in files are functional."""
         functional = FUNCTIONAL.get(node.target)
-        if functional is not None and node.args[0].op == "get_attr":  # type: ignore[union-attr]
+        if functional is not None and _is_state(node.args[0]):
             self._mapping[node].target = functional
-            self._written[str(node.args[0].target)] = self._mapping[node]  # type: ignore[union-attr]
+            self._write(node.args[0], self._mapping[node])
+
+    def _write(self, target: Any, value: fx.Node) -> None:
+        """Note that the buffer or input ``target`` becomes ``value``."""
+        is_input = target.op == "placeholder"
+        kind = OutputKind.USER_INPUT_MUTATION if is_input else OutputKind.BUFFER_MUTATION
+        self._written[kind, self._mapping[target].name if is_input else str(target.target)] = value
 
     def _lift_all(self) -> None:
         for node in self._gm.graph.nodes:
@@ -227,15 +234,27 @@ class _Writer:
     def _finish(self, node: fx.Node) -> None:
         results: list[Any] = []
         arguments: Any = fx.map_arg(node.args[0], self._mapping.__getitem__)
-        for target, value in self._written.items():
-            argument = argument_of(value)
-            self.outputs.append(OutputSpec(OutputKind.BUFFER_MUTATION, argument, target))
-            results.append(value)
+        handed_out = set(pytree.tree_leaves(arguments))
+        for (kind, target), value in self._written.items():
+            # PyTorch hands out the buffer for a value that is written to one.
+            written = self._copied(value) if value in handed_out else value
+            argument = argument_of(written)
+            self.outputs.append(OutputSpec(kind, argument, target))
+            results.append(written)
         for value in arguments:
             argument = argument_of(value)
             self.outputs.append(OutputSpec(OutputKind.USER_OUTPUT, argument, None))
             results.append(value)
         self.graph.output(tuple(results))
+
+    def _copied(self, value: fx.Node) -> fx.Node:
+        copied = self.graph.call_function(torch.ops.aten.clone.default, (value,))
+        copied.meta.update(value.meta)
+        return copied
+
+
+def _is_state(node: Any) -> bool:
+    return isinstance(node, fx.Node) and node.op in ("get_attr", "placeholder")
 
 
 def _nodes(arguments: Any) -> list[fx.Node]:

@@ -19,6 +19,7 @@ from torch_tensorrt.dynamo.lowering._decompositions import (
     kept_ops,
 )
 from torch_tensorrt.dynamo.lowering._flex_attention import expand_flex_attention
+from torch_tensorrt.dynamo.lowering._output_memory import note_shared_memory
 from torch_tensorrt.dynamo.lowering._own_outputs import (
     copy_fresh_constants,
     separate_output_views,
@@ -65,7 +66,9 @@ def lower_exported_program(
     table = get_decompositions(
         settings.enable_experimental_decompositions, settings.decompose_attention
     )
-    return post_lowering(_decomposed(program, table), settings, one_engine=one_engine)
+    gm = _decomposed(program, table)
+    note_shared_memory(gm, program)
+    return post_lowering(gm, settings, one_engine=one_engine)
 
 
 def lower_subgraph(

@@ -16,6 +16,8 @@ from typing import Any
 import torch
 from torch import fx
 
+from torch_tensorrt.dynamo.lowering._output_memory import shared_by_output
+
 aten = torch.ops.aten
 
 _AFTER_ENGINES = "torch_tensorrt_after_engines"
@@ -44,32 +46,51 @@ def separate_output_views(gm: fx.GraphModule) -> None:
     """Give outputs that are views a chain of view operators of their own, after everything else.
 
     That is done for views of inputs, of attributes and of what another output shows too, and where
-    the traced output is not contiguous. Other uses of the same views are left as they are. What is
-    written to an input or an attribute is that input or attribute for outputs.
+    the traced output is not contiguous. Other uses of the same views are left as they are. A value
+    that is written to an input or an attribute is that input or attribute for the outputs that are
+    its memory in PyTorch, and a new tensor for the others.
     """
     output = gm.graph.output_node()
-    results = [node for node in output.all_input_nodes if _is_tensor(node)]
-    bases = {node: base_of(node) for node in results}
-    shown = Counter(bases.values())
+    results: Any = output.args[0]
+    positions: list[Any] = list(results) if isinstance(results, (list, tuple)) else [results]
     written = _written(gm)
-    separate = _Separator(gm.graph, output, written).copy
-    for node, base in bases.items():
+    owners: dict[int, tuple[fx.Node, fx.Node | None]] = {
+        position: _owner(base_of(node), written, shared_by_output(gm, position))
+        for position, node in enumerate(positions)
+        if isinstance(node, fx.Node) and _is_tensor(node)
+    }
+    # A node that is handed out twice shows its base once.
+    shown = Counter(owner for _, owner in {(positions[i], owner) for i, owner in owners.items()})
+    separate = _Separator(gm.graph, output).copy
+    for position, (base, target) in owners.items():
+        node = positions[position]
         if (
             base.target in _LIFTED
-            or base in written
-            or (node is not base and _is_observable(node, base, shown[base] > 1))
+            or target is not None
+            or (node is not base and _is_observable(node, base, shown[base, target] > 1))
         ):
-            output.replace_input_with(node, separate(node, base))
+            positions[position] = separate(node, base, target)
+    output.args = (
+        type(results)(positions) if isinstance(results, (list, tuple)) else positions[0],
+    )
 
 
-def _written(gm: fx.GraphModule) -> dict[fx.Node, fx.Node]:
-    """Value to the input or attribute that a ``copy_`` writes it to."""
-    found: dict[fx.Node, fx.Node] = {}
+def _written(gm: fx.GraphModule) -> dict[fx.Node, list[fx.Node]]:
+    """Value to the inputs and attributes that a ``copy_`` writes it to."""
+    found: dict[fx.Node, list[fx.Node]] = {}
     for node in gm.graph.find_nodes(op="call_function", target=aten.copy_.default):
         target, value = node.args[:2]
         if isinstance(value, fx.Node) and target.op in ("placeholder", "get_attr"):
-            found[value] = target
+            found.setdefault(value, []).append(target)
     return found
+
+
+def _owner(
+    base: fx.Node, written: dict[fx.Node, list[fx.Node]], shared: frozenset[str]
+) -> tuple[fx.Node, fx.Node | None]:
+    """``base``, and what it is written to that the output is memory of."""
+    targets = [target for target in written.get(base, []) if str(target.target) in shared]
+    return base, targets[0] if targets else None
 
 
 def copy_fresh_constants(gm: fx.GraphModule) -> None:
@@ -164,34 +185,33 @@ def _expression(size: Any) -> Any:
 class _Separator:
     """Copies chains of views to the end of a graph, each step once."""
 
-    def __init__(self, graph: fx.Graph, output: fx.Node, written: dict[fx.Node, fx.Node]) -> None:
+    def __init__(self, graph: fx.Graph, output: fx.Node) -> None:
         self._graph = graph
         self._output = output
-        self._written = written
-        self._copies: dict[fx.Node, fx.Node] = {}
+        self._copies: dict[tuple[fx.Node, fx.Node | None], fx.Node] = {}
 
-    def copy(self, node: fx.Node, base: fx.Node) -> fx.Node:
-        """``node``, made from ``base`` by view operators that no engine holds."""
-        if node in self._written:
-            return self._written[node]
+    def copy(self, node: fx.Node, base: fx.Node, target: fx.Node | None) -> fx.Node:
+        """``node``, made by view operators that no engine holds from ``base``, or from what
+        ``base`` is written to."""
+        if node is base and target is not None:
+            return target
         if node is base and base.target not in _LIFTED:
             return base
-        if node not in self._copies:
-            self._copies[node] = self._copy_step(node, base)
-        return self._copies[node]
+        if (node, target) not in self._copies:
+            self._copies[node, target] = self._copy_step(node, base, target)
+        return self._copies[node, target]
 
-    def _copy_step(self, node: fx.Node, base: fx.Node) -> fx.Node:
+    def _copy_step(self, node: fx.Node, base: fx.Node, target: fx.Node | None) -> fx.Node:
         source = _viewed(node)
         if source is None:  # a literal: PyTorch makes it anew in every call
             with self._graph.inserting_before(self._output):
                 copied = self._graph.call_function(aten.clone.default, (node.args[0],))
             copied.meta.update(node.meta)
         else:
-            made = self.copy(source, base)
+            made = self.copy(source, base, target)
             with self._graph.inserting_before(self._output):
                 copied = self._graph.node_copy(node, lambda n: made if n is source else n)
-            root = self._written.get(base, base)
-            if copied.target is aten.view.default and root.op == "placeholder":
+            if copied.target is aten.view.default and (target or base).op == "placeholder":
                 # An input may lie in memory in another way than at capture.
                 copied.target = aten.reshape.default
         copied.meta[_AFTER_ENGINES] = True

@@ -96,22 +96,7 @@ class HandsOut(nn.Module):
         return (old, new + 1) if self.kind == "old" else new + 1
 
 
-_SAME_MEMORY = pytest.mark.xfail(
-    strict=True,
-    reason="a captured program does not tell the new value from the buffer it is written to",
-)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        pytest.param("result", marks=_SAME_MEMORY),
-        pytest.param("view", marks=_SAME_MEMORY),
-        "old",
-        "twice",
-        "late reader",
-    ],
-)
+@pytest.mark.parametrize("kind", ["result", "view", "old", "twice", "late reader"])
 def test_what_is_handed_out_is_not_the_buffer(kind):
     model, own = HandsOut(kind).eval(), HandsOut(kind).eval()
     inputs = torch.randn(2, 64), torch.tensor([3, 1])
