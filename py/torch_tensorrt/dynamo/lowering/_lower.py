@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 
 from torch_tensorrt.dynamo._capture_errors import decomposition_error
 from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo._symbols import any_size
 from torch_tensorrt.dynamo.lowering._decompose import NotHandled, decompose
 from torch_tensorrt.dynamo.lowering._decompositions import (
     DecompositionTable,
@@ -65,7 +66,8 @@ def lower_exported_program(
     table = get_decompositions(
         settings.enable_experimental_decompositions, settings.decompose_attention
     )
-    return post_lowering(_decomposed(program, table), settings, one_engine=one_engine)
+    with any_size():
+        return post_lowering(_decomposed(program, table), settings, one_engine=one_engine)
 
 
 def lower_subgraph(
