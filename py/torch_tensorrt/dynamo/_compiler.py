@@ -155,17 +155,23 @@ def declared_ranges(gm: fx.GraphModule, declared: Any) -> Ranges:
     """Ranges of symbols from the user's Inputs, matched with the placeholders by position."""
     leaves = pytree.tree_leaves(declared, is_leaf=lambda leaf: isinstance(leaf, Input))
     placeholders = [n for n in gm.graph.nodes if n.op == "placeholder"]
-    ranges: Ranges = {}
+    ranges = Ranges()
     if len(leaves) != len(placeholders):
         return ranges
+    points: list[dict[str, int]] = []
     for leaf, node in zip(leaves, placeholders, strict=True):
         value = node.meta.get("val")
         if not isinstance(leaf, Input) or not isinstance(value, torch.Tensor):
             continue
-        for low, opt, high, size in zip(*leaf.shape_range(), value.shape, strict=True):
+        for axis, (low, opt, high) in enumerate(zip(*leaf.shape_range(), strict=True)):
+            size = value.shape[axis]
             if isinstance(size, torch.SymInt) and size.node.expr.is_symbol and low != high:
                 old = ranges.get(str(size), (low, opt, high))
                 ranges[str(size)] = (max(old[0], low), old[1], min(old[2], high))
+                for number, profile in enumerate(leaf.profiles[1:]):
+                    points += [{}] * (number + 1 - len(points))
+                    points[number] = {str(size): profile["opt"][axis]} | points[number]
+    ranges.points = tuple(points)
     return ranges
 
 
