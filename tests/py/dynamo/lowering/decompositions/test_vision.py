@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ import torch_tensorrt
 from torch import nn
 from torch_tensorrt.dynamo.lowering.decompositions.vision import vision_decompositions
 
+I64 = torch.int64
 SCHEMA = (
     "roi_align(Tensor input, Tensor rois, float spatial_scale, int pooled_height, "
     "int pooled_width, int sampling_ratio, bool aligned) -> Tensor"
@@ -56,18 +58,38 @@ def roi_align(
     return out
 
 
+def nms(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -> torch.Tensor:
+    """The best boxes that overlap no better one by more than the threshold."""
+    kept: list[int] = []
+    for i in scores.argsort(descending=True).tolist():
+        corner, other = boxes[i], boxes[kept]
+        size = torch.minimum(corner[2:], other[:, 2:]) - torch.maximum(corner[:2], other[:, :2])
+        both = size.clamp(min=0).prod(1)
+        each = (other[:, 2:] - other[:, :2]).prod(1) + (corner[2:] - corner[:2]).prod()
+        if bool((both / (each - both) <= iou_threshold).all()):
+            kept.append(i)
+    return torch.tensor(kept, dtype=torch.int64)
+
+
 @pytest.fixture
 def operator() -> Iterator[None]:
-    """``torchvision::roi_align``, unless torchvision has brought its own."""
+    """``torchvision::roi_align`` and ``nms``, unless torchvision has brought its own."""
     if hasattr(torch.ops.torchvision, "roi_align"):
         yield
         return
     library = torch.library.Library("torchvision", "FRAGMENT")
     library.define(SCHEMA)
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     library.impl("roi_align", roi_align, "CPU")
+    library.impl("nms", nms, "CPU")
     torch.library.register_fake(
         "torchvision::roi_align",
         lambda x, rois, scale, h, w, ratio, aligned: x.new_empty(rois.shape[0], x.shape[1], h, w),
+        lib=library,
+    )
+    torch.library.register_fake(
+        "torchvision::nms",
+        lambda dets, *_: dets.new_empty(torch.library.get_ctx().new_dynamic_size(), dtype=I64),
         lib=library,
     )
     yield
@@ -114,3 +136,32 @@ def test_samples_by_the_size_of_a_box_stay_in_torch(operator: None) -> None:
     arguments = (torch.randn(2, 2, 5, 5), _boxes(3), 1.0, 2, 2)
     assert decomposition(*arguments, 0, False) is NotImplemented
     assert decomposition(*arguments, 2, False).shape == (3, 2, 2, 2)
+
+
+class Detector(nn.Module):
+    """Boxes are decoded, the best are kept, and their features are pooled."""
+
+    def forward(self, x: torch.Tensor, raw: torch.Tensor, scores: torch.Tensor) -> Any:
+        corners = raw[:, :2].sigmoid() * 12
+        boxes = torch.cat([corners, corners + raw[:, 2:].exp()], 1)
+        kept = torch.ops.torchvision.nms(boxes, scores.sigmoid(), 0.3)
+        best = boxes[kept]
+        rois = torch.cat([torch.zeros_like(best[:, :1]), best], 1)
+        pooled = torch.ops.torchvision.roi_align(x.relu(), rois, 0.5, 2, 2, 2, False)
+        return best, pooled.flatten(1).tanh()
+
+
+def test_what_comes_before_and_after_nms_runs_in_engines(operator: None) -> None:
+    torch.manual_seed(0)
+    module = Detector()
+    inputs = (torch.randn(1, 3, 9, 7), torch.randn(12, 4), torch.randn(12))
+    with torch.no_grad():
+        compiled = torch_tensorrt.compile(module, arg_inputs=inputs, min_block_size=1)
+        for scale in (1.0, 0.2, 3.0):
+            given = (inputs[0], inputs[1] * scale, inputs[2])
+            for ours, theirs in zip(compiled(*given), module(*given), strict=True):
+                torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+    targets = [str(n.target) for n in compiled.graph.nodes if n.op == "call_function"]
+    assert "torchvision.nms.default" in targets
+    assert "torchvision.roi_align.default" not in targets
+    assert sum(name.startswith("_run_on_acc") for name, _ in compiled.named_children()) >= 2
