@@ -124,8 +124,8 @@ class Database:
         """A row of counts a dtype, then all dtypes, then what is Core ATen alone."""
         dtypes = [dtype for dtype in self.operators if dtype != "errors"]
         rows = [(dtype, *self.counts(dtype)) for dtype in dtypes]
-        total, beyond, inside = (sum(row[i] for row in rows) for i in (1, 2, 3))
-        rows.append(("all", total, beyond, inside))
+        total, beyond = sum(row[1] for row in rows), sum(row[2] for row in rows)
+        rows.append(("all", total, beyond, sum(row[3] for row in rows)))
         return [*rows, ("f32, Core ATen alone", *self.counts("f32", self.core))]
 
 

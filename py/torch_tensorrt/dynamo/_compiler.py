@@ -18,7 +18,7 @@ from torch_tensorrt._exceptions import (
     UnsupportedOperatorException,
 )
 from torch_tensorrt._Input import Input
-from torch_tensorrt.dynamo._build import Ranges, compile_module, input_ranges, must_raise
+from torch_tensorrt.dynamo._build import compile_module, input_ranges, must_raise
 from torch_tensorrt.dynamo._control_flow import NotOneEngine, own_results
 from torch_tensorrt.dynamo._guards import guard, guards_of
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
@@ -26,6 +26,7 @@ from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
 from torch_tensorrt.dynamo._lifted_buffers import refuse_writes
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
+from torch_tensorrt.dynamo._symbols import Ranges
 from torch_tensorrt.dynamo.lowering import lower_exported_program, unlift
 from torch_tensorrt.dynamo.partitioning import partition
 from torch_tensorrt.dynamo.partitioning._modules import names_in_program, require_modules
