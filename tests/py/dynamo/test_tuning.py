@@ -106,7 +106,6 @@ def tuned_product(options, spec):
 def test_all_profiles_are_tuned_for(options):
     """What is timed, and what the cache knows, depends on all profiles."""
     wide = {"min_shape": (1, 96), "opt_shape": (32, 96), "max_shape": (2048, 96)}
-    torch.set_num_threads(2)
     one = tuned_product(options, torch_tensorrt.Input(**wide))
     several = tuned_product(options, profiles(32, 256, 1500))
     if not one.tuned:
