@@ -72,6 +72,7 @@ KEPT_WHOLE: tuple[str, ...] = (
     "aten.one_hot.default",
     "aten.repeat.default",
     "aten.split_with_sizes.default",
+    "aten.take.default",
     "aten.reflection_pad1d.default",
     "aten.reflection_pad2d.default",
     "aten.reflection_pad3d.default",
