@@ -1,4 +1,5 @@
-"""Which ATen operators engines run: writes docsrc/operators.rst from the registries.
+"""Which ATen operators engines run: writes docsrc/operators.rst from the registries and from what
+the suite over PyTorch's operator database keeps (tests/opinfo/*.json).
 
 opset_coverage.py            write the page
 opset_coverage.py --check    exit status 1 when the page is not what the code says
@@ -17,6 +18,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT / "py") not in sys.path:
@@ -29,6 +31,7 @@ from torch_tensorrt.dynamo.conversion._support import converter_targets  # noqa:
 from torch_tensorrt.dynamo.lowering._decompositions import get_decompositions  # noqa: E402
 
 PAGE = ROOT / "docsrc" / "operators.rst"
+OPINFO = ROOT / "tests" / "opinfo"
 CONVERTED, LOWERED, LEFT = "converted", "lowered", "left in PyTorch"
 
 
@@ -75,7 +78,114 @@ def coverage(operators: Iterable[torch._ops.OpOverload]) -> list[Coverage]:
     return rows
 
 
-def page(rows: list[Coverage]) -> str:
+@dataclass(frozen=True)
+class Database:
+    """What the suite over PyTorch's operator database says; see tests/opinfo/README.md.
+
+    Attributes:
+        operators: Dtype, or ``errors``, to the number of operators that PyTorch has in it.
+        listed: Operator and dtype to the reason why it does not run in an engine.
+        reasons: Reason to what it means.
+        beyond: Reasons that lie in the nature of an operator or before the compiler.
+        core: Operators whose f32 samples end in Core ATen operators alone.
+    """
+
+    operators: dict[str, int]
+    listed: dict[tuple[str, str], str]
+    reasons: dict[str, str]
+    beyond: frozenset[str]
+    core: frozenset[str]
+
+    @classmethod
+    def read(cls, folder: Path = OPINFO) -> Database:
+        """From ``summary.json`` and ``expected.json``."""
+        said: dict[str, Any] = json.loads((folder / "summary.json").read_text())
+        expected: dict[str, Any] = json.loads((folder / "expected.json").read_text())
+        listed = {
+            (op, dtype): reason
+            for reason, ops in expected.items()
+            for op, dtypes in ops.items()
+            for dtype in dtypes
+        }
+        names = frozenset(said["beyond"]), frozenset(said["core"])
+        return cls(said["operators"], listed, said["reasons"], *names)
+
+    def counts(self, dtype: str, among: frozenset[str] | None = None) -> tuple[int, int, int]:
+        """Operators, those left out, and those that run whole in an engine."""
+        reasons = [
+            reason
+            for (op, kind), reason in self.listed.items()
+            if kind == dtype and (among is None or op in among)
+        ]
+        total = self.operators[dtype] if among is None else len(among)
+        return total, sum(reason in self.beyond for reason in reasons), total - len(reasons)
+
+    def rows(self) -> list[tuple[str, int, int, int]]:
+        """A row of counts a dtype, then all dtypes, then what is Core ATen alone."""
+        dtypes = [dtype for dtype in self.operators if dtype != "errors"]
+        rows = [(dtype, *self.counts(dtype)) for dtype in dtypes]
+        total, beyond = sum(row[1] for row in rows), sum(row[2] for row in rows)
+        rows.append(("all", total, beyond, sum(row[3] for row in rows)))
+        return [*rows, ("f32, Core ATen alone", *self.counts("f32", self.core))]
+
+
+def database_lines(database: Database) -> list[str]:
+    """The page's section on the operator database."""
+    title = "PyTorch's operator database"
+    lines = [
+        "",
+        title,
+        "-" * len(title),
+        "",
+        "The first and the last sample of every operator of PyTorch's own test database,",
+        "``torch.testing._internal.common_methods_invocations.op_db``, the first of them",
+        "contiguous, transposed, expanded, with an offset and empty, are exported, compiled",
+        "with ``require_full_compilation`` and compared with eager PyTorch and with float64. An",
+        "operator counts when all of them run whole in one engine and are right. What does not",
+        "is listed, strictly: a listed operator that works fails the suite. The share leaves",
+        "out what lies in the nature of the operator, and what PyTorch itself does not capture.",
+        "The last row has the operators whose samples PyTorch decomposes into Core ATen operators",
+        "alone.",
+        "",
+        *_table(
+            ("samples in", "operators", "left out", "run in an engine", "share"),
+            [
+                (name, str(total), str(beyond), str(inside), _share(inside, total - beyond))
+                for name, total, beyond, inside in database.rows()
+            ],
+        ),
+        "",
+    ]
+    reasons = Counter(database.listed.values())
+    wrong, refused = database.operators["errors"], sum(k == "errors" for _, k in database.listed)
+    return [
+        *lines,
+        f"Of {wrong} operators with calls that eager PyTorch refuses, {wrong - refused}",
+        "refuse them compiled, too; of the others PyTorch's capture drops the wrong argument.",
+        "",
+        *_table(
+            ("why not", "operators and dtypes", "left out"),
+            [
+                (meaning, str(reasons[name]), "yes" if name in database.beyond else "no")
+                for name, meaning in database.reasons.items()
+                if reasons[name]
+            ],
+        ),
+    ]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+    lines = [".. list-table::", "   :header-rows: 1", ""]
+    for row in (head, *rows):
+        lines += [f"   * - {row[0]}", *(f"     - {cell}" for cell in row[1:])]
+    return lines
+
+
+def page(rows: list[Coverage], database: Database) -> str:
     """The documentation page."""
     counts = Counter(row.status for row in rows)
     inside = counts[CONVERTED] + counts[LOWERED]
@@ -109,6 +219,7 @@ def page(rows: list[Coverage]) -> str:
     for row in rows:
         if row.status == LEFT:
             lines += [f"   * - ``{row.operator}``", f"     - {row.reason}"]
+    lines += database_lines(database)
     for title, names in (
         ("Core ATen: converted", [r.operator for r in rows if r.status == CONVERTED]),
         ("Core ATen: lowered", [r.operator for r in rows if r.status == LOWERED]),
@@ -130,7 +241,7 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.json:
         print(json.dumps([asdict(row) for row in rows], indent=1))
         return 0
-    text = page(rows)
+    text = page(rows, Database.read())
     if arguments.check:
         if PAGE.exists() and PAGE.read_text() == text:
             return 0

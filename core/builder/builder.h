@@ -27,6 +27,8 @@ struct BuilderConfig {
   bool reference_only = false;
   int timing_iterations = 1;      // runs averaged per timing
   std::string timing_cache_path;  // file of the TimingCache; empty: none is read or written
+  // Sizes of symbols for which the plan is tuned beside their opt, one map an optimisation profile.
+  std::vector<std::map<std::string, int64_t>> points;
   std::map<std::string, std::string> metadata;  // copied into the plan
   // Called with a phase name and the network's text after each pass, when set.
   std::function<void(const std::string&, const std::string&)> dump;

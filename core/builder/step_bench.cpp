@@ -115,16 +115,22 @@ class StepBench::Buffer {
   size_t size_ = 0;
 };
 
-StepBench::StepBench(const engine::Plan& plan)
+StepBench::StepBench(const engine::Plan& plan, const std::map<std::string, int64_t>& point)
     : plan_(plan),
       cold_(plan.constant_bytes() > kColdBytes),
       results_(std::make_unique<Buffer>()),
       scratch_(std::make_unique<Buffer>()) {
-  opt_ = [&plan](std::string_view name) -> std::optional<int64_t> {
-    for (const engine::PlanSymbol& symbol : plan.symbols) {
-      if (symbol.name == name) return symbol.opt;
-    }
-    return std::nullopt;
+  std::map<std::string, int64_t, std::less<>> sizes;
+  for (const engine::PlanSymbol& symbol : plan.symbols) {
+    const auto given = point.find(symbol.name);
+    const bool usable =
+        given != point.end() && given->second >= symbol.min && given->second <= symbol.max;
+    sizes[symbol.name] = usable ? given->second : symbol.opt;
+  }
+  opt_ = [sizes = std::move(sizes)](std::string_view name) -> std::optional<int64_t> {
+    const auto found = sizes.find(name);
+    if (found == sizes.end()) return std::nullopt;
+    return found->second;
   };
 }
 

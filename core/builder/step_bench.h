@@ -1,4 +1,4 @@
-// Runs single steps of a CPU plan at its optimisation point, on random data, and times them.
+// Runs single steps of a CPU plan at an optimisation point, on random data, and times them.
 //
 // Not thread-safe: one bench per build. Kernels run on the caller's threads as they will in an
 // engine. The plan outlives the bench; its constants are read, never written.
@@ -17,7 +17,8 @@ namespace torch_tensorrt::core::builder {
 
 class StepBench {
  public:
-  explicit StepBench(const engine::Plan& plan);
+  // `point`: sizes of symbols instead of their opt, where it names them and they are in range.
+  explicit StepBench(const engine::Plan& plan, const std::map<std::string, int64_t>& point = {});
   ~StepBench();
   StepBench(const StepBench&) = delete;
   StepBench& operator=(const StepBench&) = delete;

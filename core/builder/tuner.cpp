@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <map>
+#include <memory>
+#include <numeric>
 #include <utility>
 
 #include "core/builder/step_bench.h"
@@ -38,8 +40,10 @@ struct Problem {
   std::string key;
   std::vector<size_t> steps;
   std::vector<Attributes> variants;  // the table's choice first
-  double seconds = 0;                // of the table's choice, roughly
-  double total() const { return seconds * static_cast<double>(steps.size()); }
+  std::vector<size_t> points;        // where the step is not as at an earlier point
+  std::vector<double> estimates;     // seconds of the table's choice by point, roughly
+  double seconds() const { return std::accumulate(estimates.begin(), estimates.end(), 0.0); }
+  double total() const { return seconds() * static_cast<double>(steps.size()); }
 };
 
 class Tuner {
@@ -49,8 +53,12 @@ class Tuner {
         config_(config),
         report_(*report),
         limits_(LimitsOf(config.optimization_level)),
-        deadline_(Now() + limits_.budget_seconds),
-        bench_(*plan) {}
+        deadline_(Now() + limits_.budget_seconds) {
+    benches_.push_back(std::make_unique<StepBench>(*plan));
+    for (const auto& point : config.points) {
+      benches_.push_back(std::make_unique<StepBench>(*plan, point));
+    }
+  }
 
   Status Run() {
     FindProblems();
@@ -66,7 +74,7 @@ class Tuner {
                      [](const Problem* a, const Problem* b) { return a->total() > b->total(); });
     bool learned = false;
     for (Problem* problem : open) {
-      if (problem->seconds < limits_.least_seconds) continue;
+      if (problem->seconds() < limits_.least_seconds) continue;
       if (TimeVariants(problem)) learned = true;
     }
     // A cache that cannot be kept only costs time in later builds.
@@ -82,13 +90,38 @@ class Tuner {
       const engine::PlanStep& step = plan_.steps[i];
       std::vector<Attributes> variants = tactics::VariantsOf(
           {step.kernel, step.attributes, CurrentIsa(), MaxThreads(), limits_.exhaustive});
-      if (variants.empty() || !bench_.Select(step).ok()) continue;
+      if (variants.empty()) continue;
+      std::vector<std::string> texts;
+      const std::vector<size_t> points = PointsOf(step, &texts);
+      if (points.empty()) continue;
       variants.insert(variants.begin(), Attributes());
-      const std::string key = TuningKey(bench_.text());
+      std::string text;
+      for (const std::string& one : texts) text += (text.empty() ? "" : " & ") + one;
+      const std::string key = TuningKey(text);
       const auto [at, fresh] = known.emplace(key, problems_.size());
-      if (fresh) problems_.push_back({key, {}, std::move(variants), 0});
+      if (fresh) problems_.push_back({key, {}, std::move(variants), points, {}});
       problems_[at->second].steps.push_back(i);
     }
+  }
+
+  // The points at which the step is another to time, and what it is there.
+  std::vector<size_t> PointsOf(const engine::PlanStep& step, std::vector<std::string>* texts) {
+    std::vector<size_t> points;
+    for (size_t p = 0; p < benches_.size(); ++p) {
+      if (!benches_[p]->Select(step).ok()) continue;
+      const std::string& text = benches_[p]->text();
+      if (std::find(texts->begin(), texts->end(), text) != texts->end()) continue;
+      texts->push_back(text);
+      points.push_back(p);
+    }
+    return points;
+  }
+
+  // Makes the problem's benches mean its step.
+  bool Select(const Problem& problem) {
+    return std::all_of(problem.points.begin(), problem.points.end(), [&](size_t point) {
+      return benches_[point]->Select(plan_.steps[problem.steps.front()]).ok();
+    });
   }
 
   bool ApplyCached(const Problem& problem) {
@@ -112,18 +145,23 @@ class Tuner {
     }
   }
 
-  // One timing of the table's choice, after one run that touches all memory.
+  // One timing of the table's choice at each point, after one run that touches all memory.
   void Estimate(Problem* problem) {
-    if (Now() > deadline_ || !bench_.Select(plan_.steps[problem->steps.front()]).ok()) return;
-    const auto candidate = bench_.Make(Attributes());
-    if (!candidate.ok() || !bench_.Time(*candidate).ok()) return;
-    const Result<double> seconds = bench_.Time(*candidate);
-    if (seconds.ok()) problem->seconds = *seconds;
+    if (!Select(*problem)) return;
+    for (const size_t point : problem->points) {
+      StepBench& bench = *benches_[point];
+      if (Now() > deadline_) return;
+      const auto candidate = bench.Make(Attributes());
+      if (!candidate.ok() || !bench.Time(*candidate).ok()) return;
+      const Result<double> seconds = bench.Time(*candidate);
+      if (!seconds.ok()) return;
+      problem->estimates.push_back(*seconds);
+    }
   }
 
   struct Contender {
     size_t variant = 0;
-    StepBench::Candidate candidate;
+    std::vector<StepBench::Candidate> candidates;  // by the problem's points
     std::vector<double> seconds;
   };
 
@@ -132,13 +170,17 @@ class Tuner {
   std::vector<Contender> TimeAll(const Problem& problem) {
     std::vector<Contender> all;
     for (size_t i = 0; i < problem.variants.size(); ++i) {
-      auto candidate = bench_.Make(problem.variants[i]);
-      if (candidate.ok()) all.push_back({i, std::move(candidate).value(), {}});
+      Contender contender{i, {}, {}};
+      for (const size_t point : problem.points) {
+        auto candidate = benches_[point]->Make(problem.variants[i]);
+        if (candidate.ok()) contender.candidates.push_back(std::move(candidate).value());
+      }
+      if (contender.candidates.size() == problem.points.size()) all.push_back(std::move(contender));
     }
     for (int round = 0; round < limits_.repeats; ++round) {
       double best = 0;
       for (Contender& contender : all) {
-        const double seconds = Average(contender.candidate);
+        const double seconds = Average(problem, contender);
         if (seconds < 0) return {};
         contender.seconds.push_back(seconds);
         best = best == 0 ? seconds : std::min(best, seconds);
@@ -151,20 +193,24 @@ class Tuner {
     return all;
   }
 
-  // Of timing_iterations runs; negative when there is no time left or the kernel fails.
-  double Average(const StepBench::Candidate& candidate) {
+  // Seconds at the first point, where the other points count as if the table's choice took as long
+  // there. Of timing_iterations runs; negative when there is no time left or the kernel fails.
+  double Average(const Problem& problem, const Contender& contender) {
     double sum = 0;
-    for (int i = 0; i < config_.timing_iterations; ++i) {
-      const Result<double> seconds = bench_.Time(candidate);
-      if (!seconds.ok() || Now() > deadline_) return -1;
-      sum += *seconds;
+    for (size_t p = 0; p < problem.points.size(); ++p) {
+      const double weight = problem.estimates[0] / std::max(problem.estimates[p], 1e-9);
+      for (int i = 0; i < config_.timing_iterations; ++i) {
+        const auto seconds = benches_[problem.points[p]]->Time(contender.candidates[p]);
+        if (!seconds.ok() || Now() > deadline_) return -1;
+        sum += weight * *seconds;
+      }
     }
-    return sum / config_.timing_iterations;
+    return sum / config_.timing_iterations / static_cast<double>(problem.points.size());
   }
 
   // Whether the cache has learned something.
   bool TimeVariants(Problem* problem) {
-    if (!bench_.Select(plan_.steps[problem->steps.front()]).ok()) return false;
+    if (problem->estimates.size() != problem->points.size() || !Select(*problem)) return false;
     const std::vector<Contender> contenders = TimeAll(*problem);
     if (contenders.empty() || contenders.front().variant != 0) return false;
     std::vector<std::vector<double>> seconds;
@@ -183,7 +229,7 @@ class Tuner {
   BuildReport& report_;
   const TuneLimits limits_;
   const double deadline_;
-  StepBench bench_;
+  std::vector<std::unique_ptr<StepBench>> benches_;  // at the opt of all symbols, at each point
   TimingCache cache_;
   std::vector<Problem> problems_;
 };

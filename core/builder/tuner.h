@@ -1,5 +1,6 @@
 // Tuner: chooses among the variants of a plan's steps (core/tactics/variants.h) by timing them on
-// this machine at the optimisation point, inside a time budget, and remembers what won.
+// this machine at the optimisation points, inside a time budget, and remembers what won. With
+// several points a choice has to win over them together, each weighing the same.
 //
 // With a TimingCache that knows every problem of the plan nothing is timed: the same cache gives
 // the same plan. Re-entrant; builds that tune at the same time disturb each other's timings.

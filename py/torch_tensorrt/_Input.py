@@ -32,8 +32,8 @@ class Input:
     - the same with namedtuples: field names of the axes that vary become names of shared
     dimensions;
     - ``Input(shape=..., shape_ranges=[{"min_shape", "opt_shape", "max_shape"}, ...])``;
-    - ``Input(profiles=[{"min": ..., "opt": ..., "max": ...}, ...])``: several ranges; capture uses
-      their union with the first ``opt``;
+    - ``Input(profiles=[{"min": ..., "opt": ..., "max": ...}, ...])``: several ranges; one engine
+      serves their union, captured at the first ``opt`` and tuned for all of them together;
     - ``Input.from_tensor(tensor)``: static, taken from a tensor.
 
     Args:

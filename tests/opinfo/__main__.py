@@ -14,10 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.opinfo import expected
+from tests.opinfo import expected, summary
 from tests.opinfo.cases import DTYPES, ERRORS, OPS, supported
 from tests.opinfo.pool import Task, run_all
-from tests.opinfo.report import Result, entries, read, tables, unlisted
+from tests.opinfo.report import Result, core_only, entries, read, tables, unlisted
 
 
 def main() -> int:
@@ -58,6 +58,8 @@ def main() -> int:
     if options.write:
         made, problems = entries(results)
         expected.write(made)
+        if options.core:
+            summary.write(core_only(results))
         print("\n".join(problems))
         return 1 if problems else 0
     return _verdict(results)
@@ -76,8 +78,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--ops", default="", help="regular expression that names must match")
     parser.add_argument("--dtypes", default=",".join([*DTYPES, ERRORS]), help="comma-separated")
     parser.add_argument("--samples", type=int, default=2, help="at most so many an operator")
-    parser.add_argument("--core", action="store_true", help="ask which end in Core ATen alone")
-    parser.add_argument("--write", action="store_true", help="write the list of what fails")
+    parser.add_argument(
+        "--core", action="store_true", help="ask which f32 samples end in Core ATen alone"
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help="write the list of what fails, and with --core what the docs page is made from",
+    )
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
     parser.add_argument("--timeout", type=float, default=30, help="seconds a case may take")
     parser.add_argument("--seconds", type=float, default=0, help="begin nothing after so long")

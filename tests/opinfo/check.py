@@ -134,6 +134,17 @@ def _compare(
     return Outcome(ENGINE if _engines(compiled) else VIEWS)
 
 
+def ends_in_core_aten(case: Case) -> bool | None:
+    """Whether PyTorch decomposes the case into Core ATen operators alone; None: it cannot."""
+    with torch.no_grad(), warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            program = torch.export.export(case.module, tuple(case.inputs()), strict=False)
+        except Exception:
+            return None
+        return _is_core(program)
+
+
 def _is_core(program: ExportedProgram) -> bool | None:
     try:
         nodes = program.run_decompositions().graph.nodes

@@ -22,7 +22,7 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     "training": (
         "updates statistics or weights in place",
-        r"batch normalisation|batch_norm|embedding_renorm|writes to one of its inputs|written-to",
+        r"batch normalisation|batch_norm|embedding_renorm|writes to one of its inputs",
     ),
     "factorisation": (
         "factorises, inverts or exponentiates a matrix",

@@ -12,9 +12,7 @@ from typing import Any
 from tests.opinfo.cases import ERRORS
 from tests.opinfo.check import GOOD, NO_EAGER, UNTRACED
 from tests.opinfo.expected import LISTED, Entry, reason_of
-
-#: Reasons that lie in the nature of the operator, not in what an engine happens to lack.
-BEYOND = ("sparse", "data", "random", "factorisation")
+from tests.opinfo.summary import BEYOND
 
 
 @dataclass(frozen=True)
@@ -102,8 +100,13 @@ def _share(part: int, whole: int) -> str:
     return f"{100 * part / whole:7.1f}%" if whole else f"{'-':>8}"
 
 
+def core_only(results: Iterable[Result]) -> set[str]:
+    """Operators whose f32 samples end in Core ATen operators alone."""
+    return {result.op for result in results if result.dtype == "f32" and result.core_only}
+
+
 def _by_core(results: Sequence[Result]) -> str:
-    core = {r.op for r in results if r.core_only}
+    core = core_only(results)
     mine = [r for r in results if r.op in core and r.dtype == "f32"]
     failed = ", ".join(sorted(r.op for r in mine if r.failed))
     return f"f32, Core ATen alone: {_counts(mine)}\n  failed: {failed}"

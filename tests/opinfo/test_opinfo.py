@@ -6,15 +6,24 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from tests.opinfo import expected
+from tests.opinfo import expected, summary
 from tests.opinfo.cases import ERRORS, OPS, case_named, cases, error_cases, supported
-from tests.opinfo.check import GOOD, NO_EAGER, Outcome, check, check_error
+from tests.opinfo.check import (
+    GOOD,
+    NO_EAGER,
+    Outcome,
+    check,
+    check_error,
+    ends_in_core_aten,
+)
 
 #: f32 stands for f16 here, and its first sample alone comes in all variants.
 QUICK = ("f32", "bf16", "i64", "bool")
 #: The list names cases of a run with so many samples.
 LISTED_SAMPLES = 2
+CORE: list[str] = [op for op in summary.read()["core"] if op in OPS]
 
 
 def _exists(op: str, dtype: str) -> bool:
@@ -72,3 +81,29 @@ def test_what_is_listed_fails_for_its_reason(op: str) -> None:
 
 def test_the_list_has_no_unknown_reason() -> None:
     assert {entry.reason for entry in expected.LISTED.values()} <= set(expected.REASONS)
+
+
+def test_the_summary_counts_what_the_code_has() -> None:
+    if not torch.__version__.startswith("2.13."):
+        pytest.skip("the summary is of torch 2.13's database; another release has another")
+    found = summary.read()
+    assert found == summary.summary(found["core"])
+    assert set(found["core"]) <= {op for op in OPS if supported(op, "f32")}
+
+
+def test_what_ends_in_core_aten_alone_runs_in_engines() -> None:
+    """At least 99 % of it, outside what lies in the nature of an operator."""
+    core = [
+        op
+        for op in summary.read()["core"]
+        if (op, "f32") not in expected.LISTED
+        or expected.LISTED[op, "f32"].reason not in summary.BEYOND
+    ]
+    outside = [op for op in core if (op, "f32") in expected.LISTED]
+    assert len(core) > 200
+    assert len(outside) <= 0.01 * len(core), outside
+
+
+@pytest.mark.parametrize("op", CORE[::8])
+def test_samples_that_are_said_to_end_in_core_aten_do(op: str) -> None:
+    assert ends_in_core_aten(next(cases(op, "f32", 1, variants=False))) is not False

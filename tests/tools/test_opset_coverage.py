@@ -30,5 +30,39 @@ def test_page_is_current() -> None:
 
 
 def test_check_sees_a_stale_page(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
-    monkeypatch.setattr(tool, "page", lambda rows: "something else\n")
+    monkeypatch.setattr(tool, "page", lambda rows, database: "something else\n")
     assert tool.main(["--check"]) == 1
+
+
+def _database(**changes: object) -> tool.Database:
+    made = {
+        "operators": {"f32": 10, "i64": 4, "errors": 3},
+        "listed": {("a", "f32"): "random", ("b", "f32"): "odd", ("b", "i64"): "odd"},
+        "reasons": {"random": "draws", "odd": "is odd", "other": "never"},
+        "beyond": frozenset({"random"}),
+        "core": frozenset({"a", "b", "c", "d"}),
+    }
+    return tool.Database(**{**made, **changes})  # type: ignore[arg-type]
+
+
+def test_counts_of_the_operator_database() -> None:
+    assert _database().rows() == [
+        ("f32", 10, 1, 8),
+        ("i64", 4, 0, 3),
+        ("all", 14, 1, 11),
+        ("f32, Core ATen alone", 4, 1, 2),
+    ]
+    text = " ".join(tool.database_lines(_database(listed={("b", "errors"): "odd"})))
+    assert "Of 3 operators with calls that eager PyTorch refuses, 2 refuse them" in text
+    assert "100.0 %" in text
+    assert "never" not in text
+
+
+def test_the_page_follows_the_suite_s_list() -> None:
+    rows = tool.coverage(tool.core_aten_overloads())
+    known = tool.Database.read()
+    shorter = {key: reason for key, reason in known.listed.items() if reason != "layout"}
+    assert tool.page(rows, known) != tool.page(
+        rows,
+        tool.Database(known.operators, shorter, known.reasons, known.beyond, known.core),
+    )

@@ -1,5 +1,6 @@
 // Convolution and transposed convolution in one to three spatial dims.
 #include "core/conversion/families.h"
+#include "core/conversion/integer_windows.h"
 #include "core/conversion/operands.h"
 
 namespace torch_tensorrt::core::conversion {
@@ -43,11 +44,33 @@ core::Dims NamedPadding(ConversionContext& ctx, const std::string& name, TensorI
   return out;
 }
 
+// As Apply, with a batch dim.
+TensorId ApplyToIntegers(ConversionContext& ctx, const Args& args, TensorId x, const Window& window,
+                         bool transposed) {
+  const size_t count = window.stride.size();
+  const auto half = window.padding.begin() + static_cast<int64_t>(count);
+  const IntegerWindow whole{
+      window.stride, {window.padding.begin(), half}, {half, window.padding.end()}, window.dilation};
+  const TensorId operands[] = {x, args.Tensor("weight"), args.OptTensor("bias")};
+  for (const TensorId operand : {operands[1], operands[2]}) {
+    ctx.Require(operand == ir::kNone || ctx.Type(operand) == ctx.Type(x), "operands of two dtypes");
+  }
+  const int64_t groups = args.Int("groups", 1);
+  if (!transposed) return ConvolveIntegers(ctx, operands, whole, groups);
+  const core::Dims output_padding = PerDim(ctx, args.Ints("output_padding"), count, 0);
+  return ctx.ok() ? DeconvolveIntegers(ctx, operands, whole, output_padding, groups) : x;
+}
+
 TensorId Apply(ConversionContext& ctx, const Args& args, TensorId x, const Window& window,
                bool transposed) {
   const TensorId weight = args.Tensor("weight");
   const TensorId bias = args.OptTensor("bias");
   const bool batched = ctx.Rank(x) == ctx.Rank(weight);
+  if (IsInteger(ctx.Type(x))) {
+    const TensorId out =
+        ApplyToIntegers(ctx, args, batched ? x : ctx.Unsqueeze(x, 0), window, transposed);
+    return batched ? out : ctx.Squeeze(out, 0);
+  }
   std::vector<TensorId> inputs{batched ? x : ctx.Unsqueeze(x, 0), weight};
   if (bias != ir::kNone) inputs.push_back(bias);
   Attributes attrs{{"stride", window.stride},

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "core/conversion/families.h"
+#include "core/conversion/integer_windows.h"
 #include "core/conversion/operands.h"
 
 namespace torch_tensorrt::core::conversion {
@@ -54,10 +55,24 @@ template <size_t spatial>
 Values AvgPool(ConversionContext& ctx, const Args& args) {
   bool batched = true;
   const TensorId x = WithBatch(ctx, args.Tensor("self"), spatial, &batched);
-  Attributes attrs = WindowAttributes(ctx, args, spatial, "avg");
-  attrs.Set("count_include_pad", args.Bool("count_include_pad", true))
-      .Set("divisor", args.Int("divisor_override", 0));
-  const TensorId out = ctx.Add(LayerKind::kPool, {x}, attrs);
+  const bool count_padding = args.Bool("count_include_pad", true);
+  const int64_t divisor = args.Int("divisor_override", 0);
+  TensorId out = x;
+  if (IsInteger(ctx.Type(x))) {
+    const core::Dims kernel = PerDim(ctx, args.Ints("kernel_size"), core::Dims(spatial, 1));
+    const IntegerAverage average{kernel,
+                                 PerDim(ctx, args.Ints("stride"), kernel),
+                                 PerDim(ctx, args.Ints("padding"), core::Dims(spatial, 0)),
+                                 args.Bool("ceil_mode"),
+                                 count_padding,
+                                 divisor};
+    if (!ctx.ok()) return {};
+    out = AverageIntegers(ctx, x, average);
+  } else {
+    Attributes attrs = WindowAttributes(ctx, args, spatial, "avg");
+    attrs.Set("count_include_pad", count_padding).Set("divisor", divisor);
+    out = ctx.Add(LayerKind::kPool, {x}, attrs);
+  }
   return Out(batched ? out : ctx.Squeeze(out, 0));
 }
 

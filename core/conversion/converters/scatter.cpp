@@ -37,16 +37,47 @@ Values ScatterReduce(ConversionContext& ctx, const Args& args) {
                          args.Bool("include_self", true)));
 }
 
-// A mask over the leading dims with a single value: a selection. kNone for other indices.
-TensorId PutByMask(ConversionContext& ctx, const Args& args, TensorId x, TensorId values) {
+// The only index, when it is a mask; kNone otherwise. `first`: the dim of the data it begins at.
+TensorId OnlyMask(ConversionContext& ctx, const Args& args, int64_t* first) {
+  TensorId mask = ir::kNone;
   const Value::List& indices = args.List("indices");
-  if (indices.size() != 1 || !indices[0].is_tensor()) return ir::kNone;
-  TensorId mask = indices[0].get<TensorRef>()->id;
-  const bool single =
-      ctx.Rank(values) == 0 || (ctx.Rank(values) == 1 && ctx.Dim(values, 0).Equals(1));
-  if (ctx.Type(mask) != DataType::kBool || !single || args.Bool("accumulate")) return ir::kNone;
-  while (ctx.ok() && ctx.Rank(mask) < ctx.Rank(x)) mask = ctx.Unsqueeze(mask, -1);
-  return ctx.Select(mask, ctx.Reshape(values, {}), x);
+  for (size_t d = 0; d < indices.size(); ++d) {
+    if (indices[d].is_none()) continue;
+    if (mask != ir::kNone || !indices[d].is_tensor()) return ir::kNone;
+    mask = indices[d].get<TensorRef>()->id;
+    *first = static_cast<int64_t>(d);
+  }
+  return mask != ir::kNone && ctx.Type(mask) == DataType::kBool ? mask : ir::kNone;
+}
+
+// A mask and values that are the same for everything under it: a selection. kNone for others.
+TensorId PutByMask(ConversionContext& ctx, const Args& args, TensorId x, TensorId values) {
+  int64_t first = 0;
+  TensorId mask = OnlyMask(ctx, args, &first);
+  const bool accumulate = args.Bool("accumulate");
+  if (mask == ir::kNone) return ir::kNone;
+  // The dims under the mask are one dim of the values, and so is what comes after.
+  const int64_t covered = ctx.Rank(mask);
+  const int64_t after = ctx.Rank(x) - first - covered;
+  const int64_t before = ctx.Rank(values) - after - 1;
+  if (after < 0 || before > first) return ir::kNone;
+  SymDims dims = ctx.Dims(values);
+  if (before >= 0) {
+    if (!dims[static_cast<size_t>(before)].Equals(1)) return ir::kNone;
+    dims.erase(dims.begin() + before);
+    dims.insert(dims.begin() + before, static_cast<size_t>(covered), SymInt(1));
+  }
+  for (size_t d = 1; d <= dims.size(); ++d) {
+    const SymInt& size = ctx.Dim(x, -static_cast<int64_t>(d));
+    ctx.Require(dims[dims.size() - d].Equals(1) || ctx.MayEqual(dims[dims.size() - d], size),
+                "values ", ToString(ctx.Dims(values)), " for ", ToString(ctx.Dims(x)));
+  }
+  for (int64_t d = 0; ctx.ok() && d < after; ++d) mask = ctx.Unsqueeze(mask, -1);
+  const TensorId spread = ctx.Reshape(values, dims);
+  if (!accumulate) return ctx.Select(mask, spread, x);
+  const bool flags = ctx.Type(x) == DataType::kBool;
+  const TensorId sum = ctx.Binary(flags ? PointwiseOp::kLogicalOr : PointwiseOp::kAdd, x, spread);
+  return ctx.Select(mask, sum, x);
 }
 
 Values IndexPut(ConversionContext& ctx, const Args& args) {

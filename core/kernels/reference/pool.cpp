@@ -1,6 +1,6 @@
 // Pool and AdaptivePool over trailing spatial dims, 1..3 of them.
 #include <algorithm>
-#include <cmath>
+#include <limits>
 
 #include "core/kernels/reference/kernels.h"
 
@@ -20,8 +20,11 @@ struct Window {
 // Windows per spatial dim and output position.
 using Windows = std::vector<std::vector<Window>>;
 
+// T: double for floats, int64_t for integers, as no double holds all of them.
+template <typename T>
 struct Folded {
-  double value = -INFINITY;
+  T value = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                 : std::numeric_limits<T>::lowest();
   int64_t at = -1;  // flat position in the input plane
   double sum = 0;
   int64_t count = 0;
@@ -34,9 +37,10 @@ int SpatialDim(const TensorView& view, int spatial, int d, bool last) {
 }
 
 // Folds the box of windows into one result; `offset` is that of the (n, c) plane.
-Folded FoldBox(const TensorView& in, const std::vector<int>& dims, const std::vector<Window>& box,
-               int64_t offset) {
-  Folded result;
+template <typename T>
+Folded<T> FoldBox(const TensorView& in, const std::vector<int>& dims,
+                  const std::vector<Window>& box, int64_t offset) {
+  Folded<T> result;
   Dims counts;
   Dims strides;
   for (size_t d = 0; d < box.size(); ++d) {
@@ -52,19 +56,19 @@ Folded FoldBox(const TensorView& in, const std::vector<int>& dims, const std::ve
       const int64_t position = box[d].begin + w.index(static_cast<int>(d)) * box[d].step;
       at = at * in.dims[At(dims[d])] + position;
     }
-    const auto v = ReadElement<double>(in.data, in.dtype, offset + w.offset(0));
-    if (v > result.value || std::isnan(v) || result.at < 0) {
+    const auto v = ReadElement<T>(in.data, in.dtype, offset + w.offset(0));
+    if (v > result.value || v != v || result.at < 0) {  // NaN wins
       result.value = v;
       result.at = at;
     }
-    result.sum += v;
+    result.sum += static_cast<double>(v);
     ++result.count;
   }
   return result;
 }
 
 // Calls write(out offset, index offset, folded box) for every output element.
-template <typename Write>
+template <typename T, typename Write>
 void ForEachBox(const RefArgs& args, const Windows& windows, bool last, const Write& write) {
   const TensorView& in = args.in(0);
   const TensorView& out = args.out();
@@ -79,7 +83,7 @@ void ForEachBox(const RefArgs& args, const Windows& windows, bool last, const Wr
                    {out.strides.data(), second.strides.data(), plane.strides.data()});
        !w.done(); w.Next()) {
     for (size_t d = 0; d < box.size(); ++d) box[d] = windows[d][At(w.index(dims[d]))];
-    write(w.offset(0), w.offset(1), FoldBox(in, dims, box, w.offset(2)));
+    write(w.offset(0), w.offset(1), FoldBox<T>(in, dims, box, w.offset(2)));
   }
 }
 
@@ -121,15 +125,18 @@ Status RunPool(const RefArgs& args) {
   const TensorView& out = args.out();
   if (args.attributes.Str("kind") == "max") {
     const bool indices = args.attributes.Bool("with_indices") && args.outputs.size() > 1;
-    ForEachBox(args, windows, last, [&](int64_t at, int64_t index_at, const Folded& e) {
-      WriteElement(out.data, out.dtype, at, e.value);
-      if (indices) WriteElement(args.out(1).data, args.out(1).dtype, index_at, e.at);
+    DispatchAll(out.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      ForEachBox<T>(args, windows, last, [&](int64_t at, int64_t index_at, const Folded<T>& e) {
+        WriteElement(out.data, out.dtype, at, e.value);
+        if (indices) WriteElement(args.out(1).data, args.out(1).dtype, index_at, e.at);
+      });
     });
     return Status::Ok();
   }
   const int64_t divisor = args.attributes.Int("divisor");
   const bool padded = args.attributes.Bool("count_include_pad", true);
-  ForEachBox(args, windows, last, [&](int64_t at, int64_t /*index_at*/, const Folded& e) {
+  ForEachBox<double>(args, windows, last, [&](int64_t at, int64_t /*i*/, const Folded<double>& e) {
     const int64_t by = divisor != 0 ? divisor : (padded ? e.padded : e.count);
     WriteElement(out.data, out.dtype, at, e.count == 0 ? 0 : e.sum / static_cast<double>(by));
   });
@@ -154,8 +161,15 @@ Status RunAdaptivePool(const RefArgs& args) {
   }
   const bool max = args.attributes.Str("kind") == "max";
   const TensorView& out = args.out();
-  ForEachBox(args, windows, last, [&](int64_t at, int64_t /*index_at*/, const Folded& e) {
-    WriteElement(out.data, out.dtype, at, max ? e.value : e.sum / static_cast<double>(e.count));
+  DispatchAll(out.dtype, [&](auto zero) {
+    using T = decltype(zero);
+    ForEachBox<T>(args, windows, last, [&](int64_t at, int64_t /*i*/, const Folded<T>& e) {
+      if (max) {
+        WriteElement(out.data, out.dtype, at, e.value);
+      } else {
+        WriteElement(out.data, out.dtype, at, e.sum / static_cast<double>(e.count));
+      }
+    });
   });
   return Status::Ok();
 }

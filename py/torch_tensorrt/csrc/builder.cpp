@@ -31,6 +31,9 @@ core::builder::BuilderConfig ConfigFrom(const py::dict& options) {
   for (const py::handle item : options["disabled_tactics"]) {
     config.disabled_tactics.insert(item.cast<std::string>());
   }
+  if (options.contains("points")) {
+    config.points = options["points"].cast<std::vector<std::map<std::string, int64_t>>>();
+  }
   if (options.contains("metadata")) {
     for (const auto& item : options["metadata"].cast<py::dict>()) {
       config.metadata[item.first.cast<std::string>()] = item.second.cast<std::string>();

@@ -21,7 +21,7 @@ from torch_tensorrt.dynamo._control_flow import (
 from torch_tensorrt.dynamo._ladder import Ladder, error_text, names_of
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings
-from torch_tensorrt.dynamo._symbols import free_symbols, shape_env_of, symbol_ranges
+from torch_tensorrt.dynamo._symbols import Ranges, free_symbols, shape_env_of, symbol_ranges
 from torch_tensorrt.dynamo.lowering import lower_subgraph
 from torch_tensorrt.dynamo.partitioning import (
     EngineSubgraph,
@@ -38,7 +38,6 @@ logger = logging.getLogger("torch_tensorrt")
 #: Reasons that a warning lists; the report has all.
 _MOST_REASONS = 3
 
-Ranges = dict[str, tuple[int, int, int]]
 #: ``(module, settings, name=, input_ranges=) -> module`` that runs the subgraph in an engine.
 Converter = Callable[..., torch.nn.Module]
 

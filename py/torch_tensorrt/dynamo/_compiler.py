@@ -18,7 +18,7 @@ from torch_tensorrt._exceptions import (
     UnsupportedOperatorException,
 )
 from torch_tensorrt._Input import Input
-from torch_tensorrt.dynamo._build import Ranges, compile_module, input_ranges, must_raise
+from torch_tensorrt.dynamo._build import compile_module, input_ranges, must_raise
 from torch_tensorrt.dynamo._control_flow import NotOneEngine, own_results
 from torch_tensorrt.dynamo._guards import guard, guards_of
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
@@ -26,6 +26,7 @@ from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
 from torch_tensorrt.dynamo._lifted_buffers import refuse_writes
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
+from torch_tensorrt.dynamo._symbols import Ranges
 from torch_tensorrt.dynamo.lowering import lower_exported_program, unlift
 from torch_tensorrt.dynamo.partitioning import partition
 from torch_tensorrt.dynamo.partitioning._modules import names_in_program, require_modules
@@ -155,17 +156,23 @@ def declared_ranges(gm: fx.GraphModule, declared: Any) -> Ranges:
     """Ranges of symbols from the user's Inputs, matched with the placeholders by position."""
     leaves = pytree.tree_leaves(declared, is_leaf=lambda leaf: isinstance(leaf, Input))
     placeholders = [n for n in gm.graph.nodes if n.op == "placeholder"]
-    ranges: Ranges = {}
+    ranges = Ranges()
     if len(leaves) != len(placeholders):
         return ranges
+    points: list[dict[str, int]] = []
     for leaf, node in zip(leaves, placeholders, strict=True):
         value = node.meta.get("val")
         if not isinstance(leaf, Input) or not isinstance(value, torch.Tensor):
             continue
-        for low, opt, high, size in zip(*leaf.shape_range(), value.shape, strict=True):
+        for axis, (low, opt, high) in enumerate(zip(*leaf.shape_range(), strict=True)):
+            size = value.shape[axis]
             if isinstance(size, torch.SymInt) and size.node.expr.is_symbol and low != high:
                 old = ranges.get(str(size), (low, opt, high))
                 ranges[str(size)] = (max(old[0], low), old[1], min(old[2], high))
+                for number, profile in enumerate(leaf.profiles[1:]):
+                    points += [{}] * (number + 1 - len(points))
+                    points[number] = {str(size): profile["opt"][axis]} | points[number]
+    ranges.points = tuple(points)
     return ranges
 
 

@@ -141,16 +141,24 @@ class SymbolBindings:
             node.meta["val"] = node.target(*values)  # type: ignore[operator]
 
 
-def symbol_ranges(
-    symbols: Iterable[Any], shape_env: Any, declared: dict[str, tuple[int, int, int]] | None = None
-) -> dict[str, tuple[int, int, int]]:
+class Ranges(dict[str, tuple[int, int, int]]):
     """Symbol name to ``(min, opt, max)``.
+
+    Attributes:
+        points: Of further optimisation profiles, symbol name to the size that they are for.
+    """
+
+    points: tuple[dict[str, int], ...] = ()
+
+
+def symbol_ranges(symbols: Iterable[Any], shape_env: Any, declared: Ranges | None = None) -> Ranges:
+    """The ranges of symbols, with what concerns them of the points of ``declared``.
 
     Declared ranges (of the user's Inputs) win; otherwise the range PyTorch knows is used, where a
     lower bound
     of 2 only says that the size was not specialised, so that 1 and 0 are allowed too.
     """
-    ranges: dict[str, tuple[int, int, int]] = {}
+    ranges = Ranges()
     for symbol in symbols:
         name = str(symbol)
         if declared and name in declared:
@@ -161,6 +169,9 @@ def symbol_ranges(
         high = finite(known.upper, UNBOUNDED) if known is not None else UNBOUNDED
         low = 0 if low <= 2 else low
         ranges[name] = (low, min(max(_hint(symbol, shape_env, low), low), high), high)
+    points = declared.points if declared is not None else ()
+    mine = [{name: size for name, size in point.items() if name in ranges} for point in points]
+    ranges.points = tuple(point for point in mine if point)
     return ranges
 
 

@@ -106,9 +106,9 @@ def weight_streaming(module: nn.Module) -> Iterator[_WeightStreaming]:
 def optimization_profile(
     module: nn.Module, profile: int | str | None = None
 ) -> Iterator[nn.Module]:
-    """Yields ``module``: one engine serves every shape in its range without choosing a profile."""
+    """Yields ``module``: one engine serves all profiles of its inputs without choosing one."""
     del profile
-    _say_once("optimization_profile", "one engine serves every shape in its range")
+    _say_once("optimization_profile", "one engine serves all profiles and is tuned for each")
     yield module
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fuzz.graph_fuzz.check import Verdict
-from tests.fuzz.graph_fuzz.generate import Options, generate, options, variants
+from tests.fuzz.graph_fuzz.generate import Options, variants
 from tests.fuzz.graph_fuzz.minimise import minimise
 from tests.fuzz.graph_fuzz.program import Program, pytest_case
 
@@ -39,24 +40,27 @@ class Worker:
     def check(
         self, program: Program | None, seed: int, chosen: Options | None
     ) -> tuple[Verdict, Program, Options]:
-        """The verdict on a program, or on that of a seed, with what was checked."""
+        """The verdict on a program, or on that of a seed, with what was checked.
+
+        A seed whose program could not even be made comes with one without lines.
+        """
         fresh = self._process is None
         process = self._process or self._start()
         assert process.stdin is not None
-        assert process.stdout is not None
         limit = LIMIT + (START if fresh else 0)
+        until = time.monotonic() + limit
+        made = (program or nothing(seed), chosen or Options())
         try:
             pickle.dump((program, seed, chosen), process.stdin)
             process.stdin.flush()
-            ready, _, _ = select.select([process.stdout], [], [], limit)
-            if ready:
-                answer: tuple[Verdict, Program, Options] = pickle.load(process.stdout)
-                return answer
+            made = receive(process, until)
+            return receive(process, until), *made
+        except TimeoutError:
             verdict = Verdict("hang", f"no result after {limit:.0f} s")
         except (EOFError, BrokenPipeError, pickle.UnpicklingError):
-            verdict = Verdict("crash", f"the process ended with {process.wait()}")
+            verdict = Verdict("crash", f"the process ended with {_ended(process)}")
         self.stop()
-        return verdict, program or generate(seed), chosen or options(seed)
+        return verdict, *made
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'py'}", "HF_HUB_OFFLINE": "1"}
@@ -81,6 +85,44 @@ class Worker:
             self._process = None
 
 
+def nothing(seed: int) -> Program:
+    """Stands for a program that could not be made."""
+    return Program((), (), (), (), seed)
+
+
+def receive(process: subprocess.Popen[bytes], until: float) -> Any:
+    """The next reply: its length in 8 bytes, then its pickle.
+
+    Raises:
+        TimeoutError: It is not there at the moment ``until`` of ``time.monotonic()``.
+        EOFError: The process ended.
+    """
+    assert process.stdout is not None
+    file = process.stdout.fileno()
+
+    def exactly(count: int) -> bytes:
+        data = b""
+        while len(data) < count:
+            ready, _, _ = select.select([file], [], [], max(until - time.monotonic(), 0))
+            if not ready:
+                raise TimeoutError
+            piece = os.read(file, count - len(data))
+            if not piece:
+                raise EOFError
+            data += piece
+        return data
+
+    return pickle.loads(exactly(int.from_bytes(exactly(8), "little")))
+
+
+def _ended(process: subprocess.Popen[bytes]) -> str:
+    """How a process ended, or that it closed its replies and did not."""
+    try:
+        return str(process.wait(10))
+    except subprocess.TimeoutExpired:
+        return "no status"
+
+
 @dataclass
 class Failure:
     """A failing seed, made small."""
@@ -93,6 +135,8 @@ class Failure:
 
     def text(self) -> str:
         """A test that fails as the seed does."""
+        if not self.program.lines:
+            return f"# seed {self.seed}: {self.verdict.kind}: {self.verdict.detail}"
         isa = f"\nTORCHTRT_FORCE_ISA={self.isa}" if self.isa else ""
         note = f"seed {self.seed}: {self.verdict.kind}: {self.verdict.detail}{isa}"
         settings = dict(self.options.__dict__)
@@ -122,75 +166,113 @@ def run_seeds(
     seeds: Iterable[int],
     jobs: int = 1,
     small: bool = True,
-    say: Callable[[str], None] = lambda text: None,
+    found: Callable[[Failure], None] = lambda failure: None,
     same: int = 3,
     seconds: float = float("inf"),
     varied: int = 0,
+    done: Callable[[int, Verdict], None] = lambda seed, verdict: None,
 ) -> Report:
     """Checks the programs of all seeds.
 
     Args:
         jobs: Worker processes.
         small: Whether failures are minimised.
-        say: Told of each failure as it comes.
+        found: Told of each failure as it comes, one at a time.
         same: Failures with one signature that are minimised; further ones are only counted.
         seconds: No new program is begun after these.
         varied: Every so many programs one is compiled in all variants; 0: none.
+        done: Told of each seed when it is through, one at a time.
+
+    An interruption from the keyboard ends the run after the programs in hand.
     """
-    report = Report()
-    pending = list(seeds)[::-1]
-    lock = threading.Lock()
-    signatures: Counter[str] = Counter()
-    start = time.monotonic()
-    chunks = [0]
+    run = _Run(seeds, small, found, same, seconds, varied, done)
+    threads = [threading.Thread(target=run.work) for _ in range(jobs)]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except KeyboardInterrupt:
+        run.stop_at = 0.0
+        for thread in threads:
+            thread.join()
+    run.report.seconds = time.monotonic() - run.start
+    return run.report
 
-    def chunk() -> tuple[list[int], str]:
-        with lock:
-            taken = [pending.pop() for _ in range(min(RENEWED_AFTER, len(pending)))]
-            chunks[0] += 1
-            return taken, ISAS[(chunks[0] - 1) % len(ISAS)]
 
-    def judge(found: Failure, worker: Worker) -> None:
-        with lock:
-            report.verdicts[found.verdict.kind] += 1
-            report.lines += len(found.program.lines)
-            signatures[found.verdict.signature] += 1
-            many = signatures[found.verdict.signature] > same
-        if not found.verdict.failed or many:
-            return
-        if small:
-            found = shrink(found, worker)
-        with lock:
-            report.failures.append(found)
-            say(found.text())
+class _Run:
+    """What the threads of :func:`run_seeds` share, each with a worker."""
 
-    def work() -> None:
+    def __init__(
+        self,
+        seeds: Iterable[int],
+        small: bool,
+        found: Callable[[Failure], None],
+        same: int,
+        seconds: float,
+        varied: int,
+        done: Callable[[int, Verdict], None],
+    ) -> None:
+        self.report = Report()
+        self.start = time.monotonic()
+        self.stop_at = self.start + seconds
+        self._pending = list(seeds)[::-1]
+        self._lock = threading.Lock()
+        self._signatures: Counter[str] = Counter()
+        self._chunks = 0
+        self._small, self._same, self._varied = small, same, varied
+        self._found, self._done = found, done
+
+    def work(self) -> None:
+        """Checks seeds until none is left."""
         while True:
-            taken, isa = chunk()
+            taken, isa = self._chunk()
             if not taken:
                 return
             worker = Worker(isa)
             try:
                 for seed in taken:
-                    if time.monotonic() - start > seconds:
+                    if time.monotonic() > self.stop_at:
                         return
-                    verdict, program, chosen = worker.check(None, seed, None)
-                    judge(Failure(seed, verdict, program, chosen, isa), worker)
-                    if not varied or seed % varied or verdict.kind != "pass":
-                        continue
-                    for other in variants(chosen, all_passes()):
-                        verdict = worker.check(program, seed, other)[0]
-                        judge(Failure(seed, verdict, program, other, isa), worker)
+                    verdict = self._check(seed, worker, isa)
+                    with self._lock:
+                        self._done(seed, verdict)
             finally:
                 worker.stop()
 
-    threads = [threading.Thread(target=work) for _ in range(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    report.seconds = time.monotonic() - start
-    return report
+    def _chunk(self) -> tuple[list[int], str]:
+        with self._lock:
+            count = min(RENEWED_AFTER, len(self._pending))
+            taken = [self._pending.pop() for _ in range(count)]
+            self._chunks += 1
+            return taken, ISAS[(self._chunks - 1) % len(ISAS)]
+
+    def _check(self, seed: int, worker: Worker, isa: str) -> Verdict:
+        first, program, chosen = worker.check(None, seed, None)
+        self._judge(Failure(seed, first, program, chosen, isa), worker)
+        if not self._varied or seed % self._varied or first.kind != "pass":
+            return first
+        for other in variants(chosen, all_passes()):
+            verdict = worker.check(program, seed, other)[0]
+            self._judge(Failure(seed, verdict, program, other, isa), worker)
+        return first
+
+    def _judge(self, failure: Failure, worker: Worker) -> None:
+        with self._lock:
+            self.report.verdicts[failure.verdict.kind] += 1
+            self.report.lines += len(failure.program.lines)
+            self._signatures[failure.verdict.signature] += 1
+            many = self._signatures[failure.verdict.signature] > self._same
+        if not failure.verdict.failed or many:
+            return
+        if self._small and failure.program.lines:
+            try:
+                failure = shrink(failure, worker)
+            except Exception:  # the whole program is still a finding
+                traceback.print_exc()
+        with self._lock:
+            self.report.failures.append(failure)
+            self._found(failure)
 
 
 def all_passes() -> frozenset[str]:

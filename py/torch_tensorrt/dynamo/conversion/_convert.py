@@ -7,6 +7,7 @@ from typing import Any
 from torch import fx
 
 from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo._symbols import Ranges
 from torch_tensorrt.dynamo.conversion._interpreter import NetworkInterpreter
 
 
@@ -36,7 +37,8 @@ def convert_module(
         module: The subgraph; its constants are used in place, not copied.
         settings: Compilation options.
         name: Label of the engine.
-        input_ranges: ``(min, opt, max)`` of every symbol in the inputs.
+        input_ranges: ``(min, opt, max)`` of every symbol in the inputs; a :class:`Ranges` has
+            further sizes to tune for.
 
     Returns:
         A :class:`TorchTensorRTModule` that takes and gives what the subgraph does.
@@ -49,4 +51,5 @@ def convert_module(
 
     settings = settings or CompilationSettings()
     network = network_from_module(module, settings, input_ranges)
-    return build_engine(network, settings, name=name)
+    points = input_ranges.points if isinstance(input_ranges, Ranges) else ()
+    return build_engine(network, settings, name=name, points=points)

@@ -13,9 +13,6 @@ LEFT_IN_TORCH: dict[str, str] = {
     "aten._adaptive_avg_pool2d_backward.default": _BACKWARD,
     "aten.avg_pool2d_backward.default": _BACKWARD,
     "aten.convolution_backward.default": _BACKWARD,
-    "aten._native_batch_norm_legit.default": (
-        "it updates running statistics: training, not inference; call eval() on the module"
-    ),
     "aten._fft_c2r.default": "engines have no complex numbers",
     "aten._fft_r2c.default": "engines have no complex numbers",
     "aten.nonzero.default": "the size of its result depends on data",

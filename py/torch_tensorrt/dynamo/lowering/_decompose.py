@@ -74,6 +74,8 @@ def functionalize_fresh_writes(gm: fx.GraphModule) -> None:
     for node in list(gm.graph.nodes):
         if node.op != "call_function" or not isinstance(node.target, OpOverload):
             continue
+        if _updates_statistics(node):
+            raise NotHandled(f"{node.target} updates its running statistics")
         if not node.target._schema.is_mutable:
             continue
         target = _functional_twin(node.target)
@@ -82,6 +84,23 @@ def functionalize_fresh_writes(gm: fx.GraphModule) -> None:
             raise NotHandled(f"{node.target} writes to {written}")
         node.target = target
         written.replace_all_uses_with(node, delete_user_cb=functools.partial(_runs_after, node))
+
+
+#: Operators that write to their running statistics and do not say so, and the flag that tells when.
+_NORMS = {
+    torch.ops.aten.batch_norm: "training",
+    torch.ops.aten.native_batch_norm: "training",
+    torch.ops.aten.instance_norm: "use_input_stats",
+}
+
+
+def _updates_statistics(node: fx.Node) -> bool:
+    flag = _NORMS.get(node.target.overloadpacket)  # type: ignore[union-attr]
+    if flag is None:
+        return False
+    names = [argument.name for argument in node.target._schema.arguments]  # type: ignore[union-attr]
+    given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+    return bool(given.get(flag)) and given.get("running_mean") is not None
 
 
 def _functional_twin(op: OpOverload) -> OpOverload | None:

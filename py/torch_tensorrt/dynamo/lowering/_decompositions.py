@@ -72,6 +72,7 @@ KEPT_WHOLE: tuple[str, ...] = (
     "aten.one_hot.default",
     "aten.repeat.default",
     "aten.split_with_sizes.default",
+    "aten.take.default",
     "aten.reflection_pad1d.default",
     "aten.reflection_pad2d.default",
     "aten.reflection_pad3d.default",
@@ -83,6 +84,9 @@ KEPT_WHOLE: tuple[str, ...] = (
 #: Operators outside of Core ATen that PyTorch's own decompositions take apart.
 ALSO_DECOMPOSED: tuple[str, ...] = (
     "aten._addmm_activation.default",
+    "aten._batch_norm_with_update_functional.default",
+    "aten._native_batch_norm_legit.default",
+    "aten._native_batch_norm_legit_functional.default",
     "aten.dist.default",
     "aten.grid_sampler_2d.default",
     "aten.ldexp.Tensor",
@@ -141,6 +145,9 @@ def get_decompositions(
     table = dict(_base_table(enable_experimental_decompositions))
     if decompose_attention:
         table.update(_attention_decompositions())
+    from torch_tensorrt.dynamo.lowering.decompositions.vision import vision_decompositions
+
+    table.update(vision_decompositions())
     table.update(TORCH_TRT_DECOMPOSITIONS)
     return table
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -58,7 +59,11 @@ class BuildReport:
 
 
 def build_engine(
-    network: Any, settings: CompilationSettings | None, *, name: str
+    network: Any,
+    settings: CompilationSettings | None,
+    *,
+    name: str,
+    points: Sequence[Mapping[str, int]] = (),
 ) -> TorchTensorRTModule:
     """Optimises ``network``, chooses kernels and returns a module that runs it.
 
@@ -66,12 +71,14 @@ def build_engine(
         network: a finished ``torch_tensorrt._C.Network``; consumed.
         settings: the :class:`CompilationSettings`; the defaults when None.
         name: label of the engine in messages.
+        points: sizes of symbols that the engine is tuned for beside their opt, one mapping an
+            optimisation profile.
 
     Raises:
         EngineBuildError: a layer has no kernel that can run it; names the layer and every refusal.
     """
     settings = settings or CompilationSettings()
-    config = _builder_config(settings, name)
+    config = _builder_config(settings, name, points)
     cache = engine_cache.cache_of(settings)
     if cache is None:
         engine, report = _build(network, config)
@@ -111,7 +118,9 @@ def _prepare(
     return replace(report, prepare_seconds=spent)
 
 
-def _builder_config(settings: CompilationSettings, name: str) -> dict[str, Any]:
+def _builder_config(
+    settings: CompilationSettings, name: str, points: Sequence[Mapping[str, int]] = ()
+) -> dict[str, Any]:
     """What steers the build, as JSON values: part of an engine's name in the cache."""
     level = settings.optimization_level
     return {
@@ -123,6 +132,7 @@ def _builder_config(settings: CompilationSettings, name: str) -> dict[str, Any]:
         "reference_only": settings.reference_only,
         "timing_iterations": settings.num_avg_timing_iters,
         "timing_cache_path": settings.timing_cache_path,
+        "points": [dict(sorted(point.items())) for point in points],
     }
 
 

@@ -14,6 +14,10 @@ def index(n: int, high: int) -> torch.Tensor:
     return torch.randint(0, high, (n,))
 
 
+def flags(*shape: int) -> torch.Tensor:
+    return tensor(*shape, dtype=b)
+
+
 CASES: list[Case] = [
     Case("aten.view.default", lambda n: (tensor(n, 6), [N, -1, 3])),
     Case("aten.view.default", lambda n: (tensor(n, 6), [-1]), label="flat"),
@@ -75,6 +79,23 @@ CASES: list[Case] = [
         "aten.index.Tensor",
         lambda n: (tensor(5, 6), [index(n, 5)[:, None], index(3, 6)]),
         label="grid",
+    ),
+    *(
+        Case(
+            "aten.index_put.default",
+            lambda n, build=build, rest=rest: (*build(n), *rest),
+            label=f"mask_{label}",
+        )
+        for label, build, rest in (
+            ("rows", lambda n: (tensor(n, 5), [flags(n)], tensor(5)), ()),
+            ("one_row", lambda n: (tensor(n, 3, 5), [flags(n, 3)], tensor(1, 5)), ()),
+            ("columns", lambda n: (tensor(3, n), [None, flags(n)], tensor(3, 1)), ()),
+            ("middle", lambda n: (tensor(2, n, 3, 4), [None, flags(n, 3)], tensor(2, 1, 4)), ()),
+            ("number", lambda n: (tensor(2, n, 3), [None, flags(n)], tensor()), ()),
+            ("added", lambda n: (tensor(n, 5), [flags(n)], tensor(5)), (True,)),
+            ("flags", lambda n: (flags(n, 3), [flags(n)], flags(3)), (True,)),
+            ("int", lambda n: (tensor(n, 5, dtype=i64), [flags(n)], tensor(5, dtype=i64)), (True,)),
+        )
     ),
     Case("aten.index_put.default", lambda n: (tensor(8, 3), [torch.arange(4)], tensor(4, 3))),
     Case(

@@ -10,6 +10,7 @@ from torch_tensorrt.dynamo.conversion import node_support
 
 from tests.py.dynamo.conversion import (
     cases_compute,
+    cases_integer,
     cases_pointwise,
     cases_shape,
     cases_special,
@@ -20,6 +21,7 @@ CASES: list[Case] = [
     *cases_pointwise.CASES,
     *cases_shape.CASES,
     *cases_compute.CASES,
+    *cases_integer.CASES,
     *cases_special.CASES,
 ]
 

@@ -234,3 +234,16 @@ def _rows_fit(x: torch.Tensor, dim: int, source: torch.Tensor) -> bool:
         for axis, (a, b) in pairs
         if axis != dim
     )
+
+
+@register_torch_trt_decomposition(aten.embedding_renorm.default)
+def _embedding_renorm(
+    weight: torch.Tensor, indices: torch.Tensor, max_norm: float, norm_type: float
+) -> torch.Tensor:
+    """Rows that are looked up and longer than ``max_norm`` are made that long."""
+    norm = torch.linalg.vector_norm(weight, norm_type, 1, keepdim=True).double()
+    used = torch.zeros(weight.shape[0], dtype=torch.bool, device=weight.device)
+    used = used.index_fill(0, indices.reshape(-1), True)
+    scale = (max_norm / (norm + 1e-7)).to(torch.promote_types(weight.dtype, torch.float32))
+    scaled = (weight * scale).to(weight.dtype)
+    return torch.where(used[:, None] & (norm > max_norm), scaled, weight)

@@ -91,3 +91,9 @@ def test_rows_that_do_not_fit_raise_as_in_pytorch(rows: tuple[int, ...]) -> None
     program = torch.export.export(add, (x, index, source))
     with pytest.raises(RuntimeError, match="source"):
         torch_tensorrt.dynamo.compile(program, arg_inputs=(x, index, source))(x, index, source)
+
+
+@pytest.mark.parametrize("index", [2, [0, -1], [[5], [3]], []])
+def test_elements_of_a_flat_tensor(index: object) -> None:
+    # PyTorch's own decomposition asks a single index for its number
+    check(torch.take, torch.randn(2, 3), torch.tensor(index, dtype=torch.int64), exact=True)

@@ -61,10 +61,10 @@ def test_numbers_become_complex_and_real_again() -> None:
 
 
 def test_a_long_prime_is_left_to_pytorch() -> None:
-    x = torch.randn(2, 1009)
-    program = torch.export.export(Function(lambda a: torch.fft.rfft(a).abs() + a.sum()), (x,))
+    x = torch.randn(2, 1009, generator=torch.Generator().manual_seed(0))
+    program = torch.export.export(Function(lambda a: torch.fft.rfft(a).abs() + a.mean()), (x,))
     compiled = torch_tensorrt.dynamo.compile(program, arg_inputs=(x,), min_block_size=1)
-    torch.testing.assert_close(compiled(x), torch.fft.rfft(x).abs() + x.sum())
+    torch.testing.assert_close(compiled(x), torch.fft.rfft(x).abs() + x.mean())
 
 
 def test_a_graph_with_complex_inputs_is_left_to_pytorch() -> None:
