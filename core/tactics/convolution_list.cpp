@@ -1,4 +1,5 @@
 #include "core/kernels/cpu/gemm/pack.h"
+#include "core/kernels/cpu/gemm/planar.h"
 #include "core/kernels/cpu/gemm/transposed.h"
 #include "core/tactics/lists.h"
 #include "core/tactics/operands.h"
@@ -36,11 +37,17 @@ Result<StepSpec> DescribeDirect(const TacticQuery& query) {
                              out.data);
     return std::move(out.weights);
   };
-  return ConvolutionStep(query, shape, "cpu.convolution",
-                         {-1, LayoutNeed::kContiguous, pack,
-                          StrCat("convolution.", taps.taps, "x", taps.run, "x", shape.groups, ".",
-                                 WeightsName(query))},
-                         LayoutNeed::kAny);
+  StepSpec step = ConvolutionStep(query, shape, "cpu.convolution",
+                                  {-1, LayoutNeed::kContiguous, pack,
+                                   StrCat("convolution.", taps.taps, "x", taps.run, "x",
+                                          shape.groups, ".", WeightsName(query))},
+                                  LayoutNeed::kAny);
+  const DataType image = query.network.tensor(query.layer.inputs[0]).dtype;
+  if (kernels::PlanarRows::Suits(shape.kernel.size(), shape.in_channels, shape.groups, image,
+                                 shape.weights->dtype)) {
+    step.operands[0].need = LayoutNeed::kAny;
+  }
+  return step;
 }
 
 Result<StepSpec> DescribeDepthwiseTransposed(const TacticQuery& query) {

@@ -161,14 +161,14 @@ def page(documents: Sequence[dict[str, Any]]) -> str:
     for document in documents:
         settings, group = document["settings"], [m for m in document["models"] if m["rows"]]
         machine = document["machine"]
-        title = f"{settings['dtype']}, batch {settings['batch']}, {machine['capability']}"
+        where = f"{machine['cpu']} ({machine['capability']})"
+        title = f"{settings['dtype']}, batch {settings['batch']}, {where}"
         columns = [p for p in (*PEERS, *OURS) if p in settings["peers"]]
         peaks = ", ".join(f"{value:.0f} {name}" for name, value in machine["gflops"].items())
         out += [title, "-" * len(title), ""]
         out += [
-            f"{machine['cpu']} ({machine['capability']}), {machine['threads']} threads, torch "
-            f"{settings['torch']}. Packed matrix product: {peaks} GFLOP/s; copy "
-            f"{machine['copy_gbps']:.1f} GB/s.",
+            f"{machine['threads']} threads, torch {settings['torch']}. Packed matrix product: "
+            f"{peaks} GFLOP/s; copy {machine['copy_gbps']:.1f} GB/s.",
             "",
         ]
         head = ["model", *(TITLES[c] for c in columns), "ours, % of bound"]

@@ -59,9 +59,10 @@ def write_program(
     # torch takes a path only when it ends in ".pt2"; a file object may be called anything.
     with open(scratch, "x+b") as file:
         try:
-            torch.export.save(
-                program, file, extra_files=extra_files, pickle_protocol=pickle_protocol
-            )
+            with _plain_examples(program):
+                torch.export.save(
+                    program, file, extra_files=extra_files, pickle_protocol=pickle_protocol
+                )
             file.flush()
             os.fsync(file.fileno())
             os.replace(scratch, target)
@@ -77,6 +78,28 @@ def write_program(
         except BaseException:
             os.unlink(scratch)
             raise
+
+
+@contextmanager
+def _plain_examples(program: ExportedProgram) -> Iterator[None]:
+    """Leaves example inputs out of the file when they hold objects of a user's class: PyTorch
+    pickles examples, and reading a pickle of such an object runs code."""
+    examples = program._example_inputs
+    kinds = (tuple, list, dict, torch.Tensor, int, float, bool, str, type(None))
+    leaves: list[Any] = [examples]
+    while leaves:
+        value = leaves.pop()
+        if type(value) in (tuple, list):
+            leaves += value
+        elif type(value) is dict:
+            leaves += value.values()
+        elif type(value) not in kinds:
+            program._example_inputs = None
+            break
+    try:
+        yield
+    finally:
+        program._example_inputs = examples
 
 
 def read_program(

@@ -1,6 +1,7 @@
-"""Conditions on input sizes under which a captured program holds, checked at each call.
+"""Conditions on inputs under which a captured program holds, checked at each call.
 
-Python code that looks at sizes (``if x.shape[0] < 16``, a ``reshape`` that needs an even size) is
+Numbers, flags and None among the arguments are constants of the program. Python code that looks at
+sizes (``if x.shape[0] < 16``, a ``reshape`` that needs an even size) is
 captured for one answer only. The exporter keeps that answer as a guard; a compiled module has to
 refuse inputs for which the answer is another, however wide the declared ranges are.
 """
@@ -9,14 +10,14 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException
+from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException, InputMismatchError
 from torch_tensorrt.dynamo._symbols import shape_env_of
 
 logger = logging.getLogger("torch_tensorrt")
@@ -25,6 +26,11 @@ logger = logging.getLogger("torch_tensorrt")
 GUARDS_MODULE = "_guards_fn"
 
 _MAX_CACHED = 1024
+_SQUEEZES = (
+    torch.ops.aten.squeeze.default,
+    torch.ops.aten.squeeze.dim,
+    torch.ops.aten.squeeze.dims,
+)
 _OWN_CODE = (
     os.path.dirname(torch.__file__) + os.sep,
     os.path.dirname(os.path.dirname(__file__)) + os.sep,
@@ -42,6 +48,7 @@ class ShapeGuards(torch.nn.Module):
         conditions: SymPy relations over the symbols.
         program_check: Module that raises ``AssertionError`` for arguments that the exporter
             refuses, or None.
+        constants: By argument, the value that it was captured with.
     """
 
     def __init__(
@@ -50,12 +57,14 @@ class ShapeGuards(torch.nn.Module):
         sources: dict[Any, tuple[int, int, int, int]],
         conditions: Sequence[Any],
         program_check: torch.nn.Module | None = None,
+        constants: Mapping[int, Any] | None = None,
     ) -> None:
         super().__init__()
         self._names = tuple(names)
         self._sources = dict(sources)
         self._conditions = tuple(conditions)
         self._program_check = program_check
+        self._constants = dict(constants or {})
         self._passed: set[tuple[Any, ...]] = set()
 
     def forward(self, *arguments: Any) -> None:
@@ -63,8 +72,9 @@ class ShapeGuards(torch.nn.Module):
 
         Raises:
             DynamicShapeOutOfRangeException: one does not; names it and the shapes.
+            InputMismatchError: an argument is not the constant that the program was captured with.
         """
-        key = tuple(a.shape if isinstance(a, torch.Tensor) else a for a in arguments)
+        key = tuple(a.shape if isinstance(a, torch.Tensor) else (type(a), a) for a in arguments)
         try:
             if key in self._passed:
                 return
@@ -96,6 +106,10 @@ class ShapeGuards(torch.nn.Module):
         from torch.utils._sympy.interp import sympy_interp
         from torch.utils._sympy.reference import PythonReferenceAnalysis
 
+        for index, captured in self._constants.items():
+            given = arguments[index]
+            if type(given) is not type(captured) or given != captured:
+                raise self._other_constant(index, given)
         values = {
             symbol: (arguments[index].shape[axis] - b) // a
             for symbol, (index, axis, a, b) in self._sources.items()
@@ -115,6 +129,19 @@ class ShapeGuards(torch.nn.Module):
                 self._program_check(*arguments)
             except AssertionError as error:
                 raise self._error(str(error).removeprefix("Guard failed: "), arguments) from error
+
+    def _other_constant(self, index: int, given: Any) -> InputMismatchError:
+        is_tensor = isinstance(given, torch.Tensor)
+        text = f"a tensor of shape {list(given.shape)}" if is_tensor else repr(given)
+        return InputMismatchError(
+            f"input '{self._names[index]}' must be {self._constants[index]!r}, with which the "
+            f"model was captured, got {text}; compile again with that value, or make it a tensor "
+            "when the model is compiled"
+        )
+
+    def has_conditions(self) -> bool:
+        """Whether sizes are checked, not only constants."""
+        return bool(self._conditions) or self._program_check is not None
 
     def _error(self, condition: str, arguments: tuple[Any, ...]) -> Exception:
         shapes = ", ".join(
@@ -144,11 +171,12 @@ def guard(
     guards = guards_of(program, lowered)
     if guards is None:
         return module
-    logger.warning(
-        "capture took one side of conditions on sizes: only inputs with %s can run, others raise "
-        "DynamicShapeOutOfRangeException",
-        guards.summary(),
-    )
+    if guards.has_conditions():
+        logger.warning(
+            "capture took one side of conditions on sizes: only inputs with %s can run, others "
+            "raise DynamicShapeOutOfRangeException",
+            guards.summary(),
+        )
     placeholders = [node for node in module.graph.nodes if node.op == "placeholder"]
     module.add_submodule(GUARDS_MODULE, guards)
     with module.graph.inserting_after(placeholders[-1]):
@@ -160,24 +188,24 @@ def guard(
 def guards_of(program: ExportedProgram, lowered: fx.GraphModule) -> ShapeGuards | None:
     """The conditions of ``program`` and of its lowering, or None when there are none."""
     placeholders = [node for node in lowered.graph.nodes if node.op == "placeholder"]
+    constants = {
+        index: node.meta.get("val")
+        for index, node in enumerate(placeholders)
+        if isinstance(node.meta.get("val"), (bool, int, float, str, type(None)))
+    }
     env = shape_env_of(placeholders)
-    if env is None:
-        return None
     sources = _sources(placeholders)
     exported = shape_env_of(n for n in program.graph.nodes if n.op == "placeholder")
-    conditions = {
-        condition: None
-        for each in (exported, env)
-        for condition in _conditions(each)
-        if condition.free_symbols <= sources.keys()
-    }
+    asked = [*_conditions(exported), *_conditions(env), *_kept_by_squeezes(program)]
+    conditions = {c: None for c in asked if c.free_symbols <= sources.keys()}
     check = None
     if not (exported is not None and exported.guards) and getattr(program, "_guards_code", None):
         # Loaded from a file: the conditions are there as text only, which torch itself can read.
         check = getattr(program.module(), GUARDS_MODULE, None)
-    if not conditions and check is None:
+    if not conditions and check is None and not constants:
         return None
-    return ShapeGuards([str(p.target) for p in placeholders], sources, list(conditions), check)
+    names = [str(p.target) for p in placeholders]
+    return ShapeGuards(names, sources, list(conditions), check, constants)
 
 
 def _sources(placeholders: list[fx.Node]) -> dict[Any, tuple[int, int, int, int]]:
@@ -217,6 +245,25 @@ def _conditions(env: Any) -> list[Any]:
         condition = env.replace(entry.expr)
         if condition.free_symbols and not (_of_framework(entry) and _is_zero_one(condition)):
             found.append(condition)
+    return found
+
+
+def _kept_by_squeezes(program: ExportedProgram) -> list[Any]:
+    """That sizes are not 1 which ``squeeze`` was captured to keep: it asks without a guard."""
+    import sympy
+
+    found = []
+    for node in program.graph.nodes:
+        if node.op != "call_function" or node.target not in _SQUEEZES:
+            continue
+        shape = node.args[0].meta["val"].shape
+        dims = node.args[1] if len(node.args) > 1 else range(len(shape))
+        for dim in [dims] if isinstance(dims, int) else dims:
+            size = shape[dim] if shape else 1
+            if isinstance(size, torch.SymInt) and size.node.expr.free_symbols:
+                possible = size.node.shape_env.bound_sympy(size.node.expr)
+                if possible.lower <= 1:
+                    found.append(sympy.Ne(size.node.expr, 1))
     return found
 
 

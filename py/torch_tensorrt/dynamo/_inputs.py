@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.utils import _pytree as pytree
 
 from torch_tensorrt._Input import Input
 
@@ -14,15 +15,36 @@ SCALARS = (int, float, bool, str, type(None), torch.dtype, torch.device)
 
 
 def map_inputs(function: Callable[[Any], Any], tree: Any) -> Any:
-    """``function`` over the leaves of nested tuples, lists and dicts (namedtuples are leaves'
-    parents)."""
-    if isinstance(tree, Mapping):
-        return {key: map_inputs(function, value) for key, value in tree.items()}
+    """``function`` over the leaves of nested containers: those that PyTorch's trees know, which
+    keep their types (dataclasses after ``torch.export.register_dataclass``), and other mappings,
+    which become dicts."""
+
+    def leaf(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: map_inputs(function, item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return type(value)(map_inputs(function, item) for item in value)
+        return function(value)
+
+    return pytree.tree_map(leaf, tree, is_leaf=lambda value: isinstance(value, Input))
+
+
+def dims_tree(dims_of: Callable[[Any], Any], tree: Any) -> Any:
+    """``dims_of`` every leaf, in the form ``torch.export`` wants: containers that are registered
+    with PyTorch's trees become the lists of their children, Python's own stay what they are."""
+    if isinstance(tree, dict) and type(tree) in pytree.BUILTIN_TYPES:
+        items = {key: dims_tree(dims_of, value) for key, value in tree.items()}
+        return items if type(tree) is dict else type(tree)(items)
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return type(tree)(*(map_inputs(function, value) for value in tree))
+        return type(tree)(*(dims_tree(dims_of, value) for value in tree))
     if isinstance(tree, (list, tuple)):
-        return type(tree)(map_inputs(function, value) for value in tree)
-    return function(tree)
+        return type(tree)(dims_tree(dims_of, value) for value in tree)
+    if type(tree) in pytree.SUPPORTED_NODES:
+        children = pytree.SUPPORTED_NODES[type(tree)].flatten_fn(tree)[0]
+        return [dims_tree(dims_of, child) for child in children]
+    if isinstance(tree, Mapping):
+        return {key: dims_tree(dims_of, value) for key, value in tree.items()}
+    return dims_of(tree)
 
 
 def prepare_inputs(tree: Any, disable_memory_format_check: bool = True) -> Any:
@@ -40,7 +62,8 @@ def prepare_inputs(tree: Any, disable_memory_format_check: bool = True) -> Any:
         raise ValueError(
             f"[input] cannot use a value of type {type(leaf).__name__} as an input; use "
             f"torch_tensorrt.Input, "
-            "a tensor, int, float, bool, None, or a list, tuple or dict of them"
+            "a tensor, int, float, bool, None, or a list, tuple or dict of them, or a dataclass of "
+            "them that torch.export.register_dataclass knows"
         )
 
     return map_inputs(prepare, tree)

@@ -116,7 +116,9 @@ class _InputChecks:
             if source.kind == InputKind.USER_INPUT
         ]
         positional, keywords = spec.children()
-        self._flat = keywords.num_children == 0 and positional.num_leaves == positional.num_children
+        self._flat = keywords.num_children == 0 and all(
+            child.is_leaf() for child in positional.children()
+        )
 
     def __call__(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if torch.compiler.is_dynamo_compiling():

@@ -3,6 +3,7 @@ expression."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,21 @@ SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 
 #: Largest size an axis is assumed to reach when nothing bounds it.
 UNBOUNDED = 2**31 - 1
+
+
+def any_size() -> contextlib.AbstractContextManager[Any]:
+    """While active, tracing takes no dynamic size to be at least 2.
+
+    PyTorch's default is to assume it, without a guard, even of a size whose range has 0 and 1:
+    ``if x.shape[0] == 1`` is captured as never. With this, code that asks leaves a guard, and what
+    operators do with sizes of 1 (broadcasting) is captured for sizes that are not.
+    """
+    import torch.fx.experimental._config as config
+
+    patched: contextlib.AbstractContextManager[Any] = config.patch(  # type: ignore[attr-defined]
+        backed_size_oblivious=True
+    )
+    return patched
 
 
 def expr_of(value: Any) -> Any:

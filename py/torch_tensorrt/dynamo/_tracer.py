@@ -15,12 +15,14 @@ from torch_tensorrt.dynamo._capture_errors import capture_errors, check_dtypes
 from torch_tensorrt.dynamo._inputs import (
     as_argument_tuple,
     capture_shape,
+    dims_tree,
     example_values,
     flat_leaves,
     map_inputs,
     prepare_inputs,
 )
 from torch_tensorrt.dynamo._placement import disagreement
+from torch_tensorrt.dynamo._symbols import any_size
 
 
 def trace(
@@ -63,7 +65,7 @@ def trace(
     dynamic_shapes = kwargs.get("dynamic_shapes")
     if dynamic_shapes is None:
         dynamic_shapes = infer_dynamic_shapes(mod, args, keywords)
-    with capture_errors(mod, args, keywords), torch.no_grad():
+    with capture_errors(mod, args, keywords), torch.no_grad(), any_size():
         program = torch.export.export(
             mod,
             tuple(example_values(args, torch_device)),
@@ -89,8 +91,8 @@ def infer_dynamic_shapes(
             return None
         return input_dims(leaf, shared) or None
 
-    arg_dims = map_inputs(dims_of, args)
-    keyword_dims = map_inputs(dims_of, dict(keywords))
+    arg_dims = dims_tree(dims_of, args)
+    keyword_dims = dims_tree(dims_of, dict(keywords))
     found: list[bool] = []
     map_inputs(
         lambda leaf: found.append(isinstance(leaf, Input) and bool(input_dims(leaf, {}))),

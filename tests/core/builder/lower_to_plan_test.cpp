@@ -77,5 +77,38 @@ TEST(LowerToPlan, KeepsWhatIsNotPacked) {
   EXPECT_EQ(ledger.alive, 0);
 }
 
+// A convolution of an image that arrives plane by plane.
+std::vector<std::string> KernelsForImage(int64_t channels) {
+  ir::Network network;
+  const ir::TensorId image = network.AddInput("image", DataType::kFloat32, {1, channels, 20, 20});
+  const ir::TensorId x =
+      network.AddLayer(ir::LayerKind::kTranspose, {image}, {{"perm", Dims{0, 2, 3, 1}}}, "nhwc")
+          .value();
+  ir::NewWeights weights = ir::AllocateWeights(DataType::kFloat32, {8, 3, 3, channels});
+  std::fill_n(static_cast<float*>(weights.data), 8 * 9 * channels, 0.5F);
+  const ir::TensorId w = network.AddConstant(std::move(weights.weights), "w");
+  const ir::TensorId y = network
+                             .AddLayer(ir::LayerKind::kConvolution, {x, w},
+                                       {{"stride", Dims{2, 2}},
+                                        {"padding", Dims{1, 1, 1, 1}},
+                                        {"dilation", Dims{1, 1}},
+                                        {"groups", int64_t{1}},
+                                        {"channels_last", true}},
+                                       "conv")
+                             .value();
+  network.MarkOutput(y, "y");
+  BuildReport report;
+  const auto plan = LowerToPlan(std::move(network), {}, &report);
+  EXPECT_TRUE(plan.ok()) << plan.status().ToString();
+  std::vector<std::string> kernels;
+  for (const engine::PlanStep& step : plan->steps) kernels.push_back(step.kernel);
+  return kernels;
+}
+
+TEST(LowerToPlan, ImagesOfFewChannelsAreReadPlaneByPlane) {
+  EXPECT_EQ(KernelsForImage(3), std::vector<std::string>{"cpu.convolution"});
+  EXPECT_EQ(KernelsForImage(16), (std::vector<std::string>{"cpu.copy", "cpu.convolution"}));
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::builder

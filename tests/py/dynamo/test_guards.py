@@ -134,3 +134,41 @@ def test_plain_models_have_none() -> None:
     for size in (0, 1, 2, 33):
         x = torch.randn(size, 4)
         torch.testing.assert_close(compiled(x), model(x))
+
+
+def _one(x: torch.Tensor) -> torch.Tensor:
+    return x * 2 if x.shape[0] == 1 else x * 3
+
+
+def _several(x: torch.Tensor) -> torch.Tensor:
+    return torch.softmax(x, -1) * (2 if x.shape[0] > 1 else 3)
+
+
+@pytest.mark.parametrize(
+    "function", [_one, _several, lambda x: x.squeeze() * 2, lambda x: x.squeeze(0) * 2]
+)
+def test_size_one_is_a_case_of_its_own(function: Callable[..., torch.Tensor]) -> None:
+    """PyTorch takes dynamic sizes to be at least 2, without a guard."""
+    low, opt, high = (1, 4), (3, 4), (6, 4)
+    compiled = torch_tensorrt.compile(
+        Of(function),
+        arg_inputs=[Input(min_shape=low, opt_shape=opt, max_shape=high)],
+        min_block_size=1,
+    )
+    for size in (2, 3, 6):
+        x = torch.randn(size, 4)
+        torch.testing.assert_close(compiled(x), function(x))
+    with pytest.raises(DynamicShapeOutOfRangeException, match=r"x.shape\[0\] (!= 1|> 1)"):
+        compiled(torch.randn(1, 4))
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 2), (1, 2, 2), (0, 1, 1), (0, 1, 2), (0, 3, 4)])
+def test_small_ranges(sizes: tuple[int, int, int]) -> None:
+    model = torch.nn.Linear(4, 3).eval()
+    low, opt, high = ((size, 4) for size in sizes)
+    compiled = torch_tensorrt.compile(
+        model, arg_inputs=[Input(min_shape=low, opt_shape=opt, max_shape=high)], min_block_size=1
+    )
+    for size in range(sizes[0], sizes[2] + 1):
+        x = torch.randn(size, 4)
+        torch.testing.assert_close(compiled(x), model(x))

@@ -20,13 +20,14 @@ constexpr int64_t kMaxTuning = 4096;  // of values that plan files hold
 constexpr int64_t kMaxChain = 256;
 // Tiles keep longer chains: the sums leave them more slowly. bf16 rounds its inputs more than that.
 constexpr int64_t kMaxTileChain = 512;
-constexpr int64_t kMinAmxRows = 8;             // fewer stream weights as fast without tiles
-constexpr int kMaxVectorRows = 14;             // rows of the families without tiles
-constexpr int64_t kMaxRowScratch = 384 << 10;  // of a block's converted rows: stays in L2
-constexpr int64_t kLine = 64;                  // bytes of a cache line
-constexpr int64_t kCacheSets = 64;             // of L1: lines this far apart share a set
-constexpr int64_t kMaxRowsPerSet = 4;          // of a tile's rows; more evict each other
-constexpr int64_t kMinCopyPanels = 6;          // that must read copied rows to pay for the copy
+constexpr int64_t kMinAmxRows = 8;               // fewer stream weights as fast without tiles
+constexpr int kMaxVectorRows = 14;               // rows of the families without tiles
+constexpr int64_t kMaxRowScratch = 384 << 10;    // of a block's converted rows: stays in L2
+constexpr int64_t kMaxColumnScratch = 20 << 10;  // of a block by columns: stays in L1
+constexpr int64_t kLine = 64;                    // bytes of a cache line
+constexpr int64_t kCacheSets = 64;               // of L1: lines this far apart share a set
+constexpr int64_t kMaxRowsPerSet = 4;            // of a tile's rows; more evict each other
+constexpr int64_t kMinCopyPanels = 6;            // that must read copied rows to pay for the copy
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 size_t Align64(int64_t bytes) { return static_cast<size_t>((bytes + 63) / 64 * 64); }
@@ -57,6 +58,7 @@ const MicroFamily& FamilyOf(const ProductShape& shape) {
     return row ? micro.row_bf16 : micro.bf16;
   }
   if (row) return micro.row_f32;
+  if (shape.a_by_columns) return micro.columns_f32;
   return micro.f32;
 }
 
@@ -104,7 +106,8 @@ void ChooseBlocks(ProductPlan* plan, int64_t wanted_rows) {
   int64_t limit = wanted_rows > 0 ? wanted_rows : kMaxBlockRows;
   if (shape.scratch_per_row > 0) {
     const int64_t least = std::min<int64_t>(2 * plan->family->max_rows, limit);
-    limit = std::clamp<int64_t>(kMaxRowScratch / shape.scratch_per_row, least, limit);
+    const int64_t most = shape.a_by_columns ? kMaxColumnScratch : kMaxRowScratch;
+    limit = std::clamp<int64_t>(most / shape.scratch_per_row, least, limit);
   }
   plan->block_rows = CeilDiv(task_rows, CeilDiv(task_rows, limit));
   if (plan->family->begin != nullptr) {  // whole tiles, so that few of another height are left
@@ -132,8 +135,8 @@ void ChooseBlocks(ProductPlan* plan, int64_t wanted_rows) {
 void ChooseCopy(ProductPlan* plan) {
   const bool one_tap = plan->tap_block == 1;
   const bool several_tiles = plan->block_rows > plan->family->max_rows / 2;
-  if (!one_tap || !several_tiles || plan->shape.run == 0 || plan->block_panels < kMinCopyPanels ||
-      plan->family->begin != nullptr) {
+  if (!one_tap || !several_tiles || plan->shape.a_by_columns || plan->shape.run == 0 ||
+      plan->block_panels < kMinCopyPanels || plan->family->begin != nullptr) {
     return;
   }
   const int64_t element = plan->shape.a_is_bf16 ? 2 : 4;
@@ -193,6 +196,7 @@ class TaskRunner {
       MicroArgs micro{};
       micro.taps = std::min(plan_.tap_block, plan_.shape.taps - tap);
       micro.row_stride = row_count_;
+      micro.k_stride = row_count_;
       // One pass even when k is empty: the block is then the bias, or zero.
       for (int64_t k = 0; k == 0 || k < run; k += std::max<int64_t>(plan_.k_block, 1)) {
         micro.rows = pointers_ + tap * row_count_;
@@ -274,10 +278,13 @@ class TaskRunner {
       micro.columns = std::min(count * kPanelColumns, plan_.shape.columns - column);
       micro.bias = bias == nullptr ? nullptr : bias + column;
       micro.c = c + (p - panels.begin) * kPanelColumns;
+      const bool half = micro.columns - (count - 1) * kPanelColumns <= kHalfPanel;
+      const MicroKernel* kernels = (half ? family.half_kernels : family.kernels)[count - 1];
       micro.rows = rows;
       for (int64_t t = 0; t < tiles; ++t) {
         const int64_t n = tile_rows + (t < longer ? 1 : 0);
-        family.kernels[count - 1][n - 1](micro);
+        const MicroKernel kernel = kernels[n - 1];
+        (kernel != nullptr ? kernel : family.kernels[count - 1][n - 1])(micro);
         micro.rows += n;
         micro.c += n * micro.c_stride;
       }

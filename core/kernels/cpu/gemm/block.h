@@ -20,7 +20,8 @@ namespace torch_tensorrt::core::kernels {
 class RowSource {
  public:
   virtual ~RowSource() = default;
-  // For rows [row, row + count) sets pointers[tap * stride + i] to the run of row + i. `scratch`
+  // For rows [row, row + count) sets pointers[tap * stride + i] to the run of row + i (of columns:
+  // to its first value; see ProductShape). `scratch`
   // has ScratchPerRow() bytes for each of the rows, 64-byte aligned, and lives as long as the
   // pointers are used.
   virtual void Locate(int64_t row, int64_t count, const void** pointers, int64_t stride,
@@ -46,6 +47,9 @@ struct ProductShape {
   DataType b_dtype = DataType::kFloat32;
   bool a_is_bf16 =
       false;  // the row pointers lead to bf16 values; REQUIRES ProductTakesBf16Rows(b_dtype)
+  // The k-th value of a row lies k * count values behind its first, where `count` rows were located
+  // at a time: a block by columns. REQUIRES: f32, one tap.
+  bool a_by_columns = false;
   bool in_place = true;  // blocks are accumulated in the output itself
   int64_t scratch_per_row = 0;
 };

@@ -10,6 +10,7 @@
 #include "core/kernels/cpu/gemm/output.h"
 #include "core/kernels/cpu/gemm/pack.h"
 #include "core/kernels/cpu/gemm/pixels.h"
+#include "core/kernels/cpu/gemm/planar.h"
 #include "core/kernels/cpu/gemm/rows.h"
 #include "core/kernels/cpu/gemm/select.h"
 #include "core/kernels/cpu/gemm/winograd.h"
@@ -18,6 +19,7 @@
 namespace torch_tensorrt::core::kernels {
 namespace {
 
+constexpr std::string_view kTag = "cpu.convolution";
 constexpr size_t kLine = 64;
 
 struct ConvolutionState final : KernelState {
@@ -25,6 +27,7 @@ struct ConvolutionState final : KernelState {
   ProductPlan product;  // of one group
   OutputPlan output;
   bool pointwise = false;    // 1x1, stride 1: a plain matrix product
+  bool planar = false;       // the image is not channels-last: PlanarRows
   bool widen = false;        // the image is converted to f32 first
   bool direct_rows = false;  // pointwise rows are read in place
   std::optional<WinogradPlan> winograd;
@@ -34,7 +37,8 @@ struct ConvolutionState final : KernelState {
   std::vector<std::byte> zeros;  // a run outside the image
 };
 
-// "cpu.convolution": channels-last, 1 to 3 spatial dims, packed weights. Attribute "algorithm":
+// "cpu.convolution": channels-last, or a small number of planes (planar.h); 1 to 3 spatial dims,
+// packed weights. Attribute "algorithm":
 // "direct", "winograd" (where it can be used), or absent: by a cost model, for every set of shapes.
 class ConvolutionKernel final : public Kernel {
  public:
@@ -59,10 +63,10 @@ class ConvolutionKernel final : public Kernel {
 
 Result<std::unique_ptr<const Kernel>> ConvolutionKernel::Create(const Attributes& attributes) {
   auto kernel = std::make_unique<ConvolutionKernel>();
-  TRT_ASSIGN_OR_RETURN(kernel->params_, ConvolutionParams::Parse("cpu.convolution", attributes));
+  TRT_ASSIGN_OR_RETURN(kernel->params_, ConvolutionParams::Parse(kTag, attributes));
   const ConvolutionParams& p = kernel->params_;
   if (!CanPack(p.weight_dtype)) {
-    return InvalidArgument("[cpu.convolution] weights of type ", DataTypeName(p.weight_dtype));
+    return InvalidArgument("[", kTag, "] weights of type ", DataTypeName(p.weight_dtype));
   }
   kernel->taps_ = TapsOf(p.kernel, p.dilation, p.in_channels, p.groups);
   kernel->algorithm_ = attributes.Str("algorithm", "");
@@ -79,10 +83,17 @@ ProductShape ConvolutionKernel::ShapeOf(const ConvolutionState& state, DataType 
   shape.columns = params_.out_channels / params_.groups;
   shape.taps = taps_.taps;
   shape.run = taps_.run;
+  if (state.planar) {  // taps follow one another without a gap
+    shape.a_by_columns = true;
+    shape.taps = 1;
+    shape.run = taps_.taps * taps_.run;
+  }
   shape.b_dtype = params_.weight_dtype;
   shape.a_is_bf16 = bf16_rows;
   shape.in_place = state.output.in_place;
-  if (state.pointwise) {
+  if (state.planar) {
+    shape.scratch_per_row = PlanarRows::ScratchPerRow(params_);
+  } else if (state.pointwise) {
     const MatrixRef m{nullptr, x_dtype, shape.rows, taps_.run, params_.in_channels, 1};
     shape.scratch_per_row = MatrixRows(m, state.direct_rows).ScratchPerRow();
   } else {
@@ -93,24 +104,26 @@ ProductShape ConvolutionKernel::ShapeOf(const ConvolutionState& state, DataType 
 
 Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   if (args.inputs.size() < 2 || args.outputs.size() != 1) {
-    return InvalidArgument("[cpu.convolution] got ", args.inputs.size(), " inputs and ",
+    return InvalidArgument("[", kTag, "] got ", args.inputs.size(), " inputs and ",
                            args.outputs.size(), " outputs");
   }
   const TensorView& x = args.inputs[0];
   const TensorView& w = args.inputs[1];
   auto state = std::make_unique<ConvolutionState>();
-  TRT_ASSIGN_OR_RETURN(state->size,
-                       SizeConvolution("cpu.convolution", params_, x, args.outputs[0]));
+  TRT_ASSIGN_OR_RETURN(state->size, SizeStridedConvolution(kTag, params_, x, args.outputs[0]));
+  state->planar =
+      !x.contiguous() && PlanarRows::Suits(params_.kernel.size(), params_.in_channels,
+                                           params_.groups, x.dtype, params_.weight_dtype);
+  if (!state->planar) TRT_RETURN_IF_ERROR(CheckDense(kTag, x));
   const int64_t want =
       PackedConvolutionBytes(params_.weight_dtype, taps_, params_.out_channels, params_.groups);
   const int64_t got = w.numel() * static_cast<int64_t>(SizeOf(w.dtype));
   if (got != want) {
-    return InvalidArgument("[cpu.convolution] packed weights have ", got, " bytes, expected ",
-                           want);
+    return InvalidArgument("[", kTag, "] packed weights have ", got, " bytes, expected ", want);
   }
-  TRT_ASSIGN_OR_RETURN(state->output, output_.Prepare("cpu.convolution", args.inputs,
-                                                      args.outputs[0], params_.out_channels));
-  state->pointwise = params_.IsPointwise();
+  TRT_ASSIGN_OR_RETURN(state->output,
+                       output_.Prepare(kTag, args.inputs, args.outputs[0], params_.out_channels));
+  state->pointwise = params_.IsPointwise() && !state->planar;
   state->direct_rows = MatrixRows::IsDirect(x.dtype, 1, params_.weight_dtype);
   state->widen = !state->pointwise && !state->direct_rows;
   const int threads = MaxThreads();
@@ -146,8 +159,12 @@ void ConvolutionKernel::RunGroup(const RunArgs& args, const ConvolutionState& st
       static_cast<const char*>(image) + group * (params_.in_channels / params_.groups) * element;
   std::optional<MatrixRows> matrix;
   std::optional<PixelRows> pixels;
+  std::optional<PlanarRows> planar;
   ProductArgs product;
-  if (state.pointwise) {
+  if (state.planar) {
+    planar.emplace(params_, state.size, x);
+    product.a = &*planar;
+  } else if (state.pointwise) {
     matrix.emplace(MatrixRef{first, x.dtype, shape.rows, taps_.run, params_.in_channels, 1},
                    state.direct_rows);
     product.a = &*matrix;
@@ -167,7 +184,7 @@ void ConvolutionKernel::RunGroup(const RunArgs& args, const ConvolutionState& st
 }
 
 bool ConvolutionKernel::ChoosesWinograd(const ConvolutionState& state, DataType x_dtype) const {
-  return algorithm_ != "direct" && state.output.in_place &&
+  return algorithm_ != "direct" && state.output.in_place && !state.planar &&
          CanUseWinograd(params_, x_dtype, state.direct_rows) &&
          (algorithm_ == "winograd" || PrefersWinograd(params_, state.size));
 }

@@ -82,9 +82,6 @@ Result<ConvolutionSize> SizesOf(std::string_view tag, const ConvolutionParams& p
                            " do not fit ", params.in_channels, " input and ", params.out_channels,
                            " output channels");
   }
-  if (!x.contiguous()) {
-    return Unsupported("[", tag, "] x ", DimsText(x), " is not dense channels-last; copy it first");
-  }
   if (x.dtype != DataType::kFloat32 && !IsHalf(x.dtype)) {
     return Unsupported("[", tag, "] x of type ", DataTypeName(x.dtype),
                        "; f32, f16 and bf16 are supported, others run on the reference kernel");
@@ -104,8 +101,20 @@ Result<ConvolutionSize> SizesOf(std::string_view tag, const ConvolutionParams& p
   return s;
 }
 
+Status CheckDense(std::string_view tag, const TensorView& x) {
+  if (x.contiguous()) return Status::Ok();
+  return Unsupported("[", tag, "] x ", DimsText(x), " is not dense channels-last; copy it first");
+}
+
 Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionParams& params,
                                         const TensorView& x, const TensorView& output) {
+  TRT_RETURN_IF_ERROR(CheckDense(tag, x));
+  return SizeStridedConvolution(tag, params, x, output);
+}
+
+Result<ConvolutionSize> SizeStridedConvolution(std::string_view tag,
+                                               const ConvolutionParams& params, const TensorView& x,
+                                               const TensorView& output) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionSize s, SizesOf(tag, params, x, output));
   const int64_t out_d = OutputSize(s.in_d, params.pad_front + params.pad_back, params.kernel_d,
                                    params.stride_d, params.dilation_d);
@@ -123,6 +132,7 @@ Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionP
 Result<ConvolutionSize> SizeTransposed(std::string_view tag, const ConvolutionParams& params,
                                        const Dims& output_padding, const TensorView& x,
                                        const TensorView& output) {
+  TRT_RETURN_IF_ERROR(CheckDense(tag, x));
   TRT_ASSIGN_OR_RETURN(const ConvolutionSize s, SizesOf(tag, params, x, output));
   if (output_padding.size() != params.kernel.size()) {
     return InvalidArgument("[", tag, "] ", output_padding.size(), " output paddings for ",

@@ -46,15 +46,21 @@ struct ConvolutionSize {
   int64_t pixels() const { return batch * out_d * out_h * out_w; }
 };
 
-// The sizes of x [N, spatial..., C], dense, and of the output [N, spatial..., O]; checks all but
-// whether the output's spatial dims follow from x's.
+// The sizes of x [N, spatial..., C], of any strides, and of the output [N, spatial..., O]; checks
+// all but whether the output's spatial dims follow from x's.
 Result<ConvolutionSize> SizesOf(std::string_view tag, const ConvolutionParams& params,
                                 const TensorView& x, const TensorView& output);
+// Unsupported unless x is dense channels-last.
+Status CheckDense(std::string_view tag, const TensorView& x);
 // As SizesOf, of a convolution that is not transposed: checks all dims.
+Result<ConvolutionSize> SizeStridedConvolution(std::string_view tag,
+                                               const ConvolutionParams& params, const TensorView& x,
+                                               const TensorView& output);
+// The same of dense x.
 Result<ConvolutionSize> SizeConvolution(std::string_view tag, const ConvolutionParams& params,
                                         const TensorView& x, const TensorView& output);
-// As SizesOf, of a transposed convolution with this output padding per spatial dim: checks all
-// dims.
+// As SizesOf, of a transposed convolution of dense x with this output padding per spatial dim:
+// checks all dims.
 Result<ConvolutionSize> SizeTransposed(std::string_view tag, const ConvolutionParams& params,
                                        const Dims& output_padding, const TensorView& x,
                                        const TensorView& output);

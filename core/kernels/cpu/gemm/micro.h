@@ -12,6 +12,7 @@
 namespace torch_tensorrt::core::kernels {
 
 inline constexpr int kPanelColumns = 16;
+inline constexpr int kHalfPanel = 8;
 inline constexpr int kMaxTileRows = 32;
 inline constexpr int kMaxTilePanels = 4;
 
@@ -19,7 +20,8 @@ struct MicroArgs {
   const void* const*
       rows;  // rows[tap * row_stride + i]: where row i of the tile finds its values for that tap
   int64_t row_stride;
-  int64_t offset;  // elements skipped in every run
+  int64_t k_stride;  // of the `columns_` families: values from one k of a row to the next
+  int64_t offset;    // elements skipped in every run
   int64_t taps;
   int64_t run;    // values multiplied per tap
   const void* b;  // first panel at the first k of this block; taps follow one another without a gap
@@ -44,14 +46,18 @@ struct MicroFamily {
   void (*begin)(int rows) = nullptr;
   void (*end)() = nullptr;
   int k_step = 1;  // runs that are multiples of it lose nothing
+  // The same for tiles whose last panel has at most kHalfPanel valid columns, at less than the
+  // whole panel's cost; null where there are none.
+  MicroKernel half_kernels[kMaxTilePanels][kMaxTileRows] = {};
 };
 
 // The `row_` families take a single row: they read several panels side by side, which memory serves
 // faster than one.
 struct GemmMicroTable {
-  MicroFamily f32;   // A f32, B f32
-  MicroFamily f16;   // A f32, B f16
-  MicroFamily bf16;  // A f32, B bf16 pairs
+  MicroFamily f32;          // A f32, B f32
+  MicroFamily columns_f32;  // f32; the rows of a tile lie side by side, k_stride apart for each k
+  MicroFamily f16;          // A f32, B f16
+  MicroFamily bf16;         // A f32, B bf16 pairs
   MicroFamily
       bf16_bf16;  // A bf16, B bf16 pairs; max_rows 0 where the machine has no such instruction
   MicroFamily row_f32;
@@ -65,6 +71,8 @@ struct GemmMicroTable {
   // dst[r * dst_stride + c] = src[c * src_stride + r] for r < rows, c < columns.
   void (*transpose_f32)(const float* src, int64_t src_stride, float* dst, int64_t dst_stride,
                         int64_t rows, int64_t columns);
+  // dst[i] = src[i * stride] for n values.
+  void (*strided_f32)(const float* src, int64_t stride, float* dst, int64_t n);
 };
 
 }  // namespace torch_tensorrt::core::kernels

@@ -38,6 +38,12 @@ inline void Transpose8x8(const float* src, int64_t src_stride, float* dst, int64
 }
 #endif
 
+// The first n lanes; none if n <= 0, all if n >= kLanes.
+inline Vec LoadUpTo(const float* p, int64_t n) {
+  if (n <= 0) return Zero();
+  return n >= kLanes ? Load(p) : LoadTail(p, n);
+}
+
 }  // namespace
 
 void F16ToF32Row(const uint16_t* src, float* dst, int64_t n) {
@@ -92,6 +98,30 @@ void TransposeF32(const float* src, int64_t src_stride, float* dst, int64_t dst_
         }
       }
     }
+  }
+}
+
+void StridedF32(const float* src, int64_t stride, float* dst, int64_t n) {
+  if (stride == 1) {
+    __builtin_memcpy(dst, src, static_cast<size_t>(n) * sizeof(float));
+    return;
+  }
+  if (stride != 2) {
+    for (int64_t i = 0; i < n; ++i) dst[i] = src[i * stride];
+    return;
+  }
+  int64_t i = 0;
+  for (; i + kLanes < n; i += kLanes) {
+    Store(dst + i, EvenLanes(Load(src + 2 * i), Load(src + 2 * i + kLanes)));
+  }
+  const int64_t left = n - i;  // of which the last has no odd neighbour that may be read
+  if (left == 0) return;
+  const Vec rest = EvenLanes(LoadUpTo(src + 2 * i, 2 * left - 1),
+                             LoadUpTo(src + 2 * i + kLanes, 2 * left - 1 - kLanes));
+  if (left == kLanes) {
+    Store(dst + i, rest);
+  } else {
+    StoreTail(dst + i, rest, left);
   }
 }
 

@@ -69,6 +69,12 @@ inline void StoreBf16(uint16_t* p, Vec v) {
                       _mm512_cvtepi32_epi16(_mm512_srli_epi32(out, 16)));
 }
 
+// Lanes 0, 2, 4 ... of a followed by b.
+inline Vec EvenLanes(Vec a, Vec b) {
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  return _mm512_permutex2var_ps(a, even, b);
+}
+
 #elif defined(TORCHTRT_GEMM_AVX2)
 
 using Vec = __m256;
@@ -122,6 +128,11 @@ inline void StoreBf16(uint16_t* p, Vec v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), packed);
 }
 
+inline Vec EvenLanes(Vec a, Vec b) {
+  const __m256d quads = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(quads, 0xd8));
+}
+
 #else  // portable: the compiler's own vectors
 
 typedef float Vec __attribute__((vector_size(16)));
@@ -145,6 +156,7 @@ inline Vec LoadTail(const float* p, int64_t n) {
 inline void StoreTail(float* p, Vec v, int64_t n) {
   std::memcpy(p, &v, sizeof(float) * static_cast<size_t>(n));
 }
+inline Vec EvenLanes(Vec a, Vec b) { return Vec{a[0], a[2], b[0], b[2]}; }
 inline float FloatOfBits(uint32_t bits) {
   float x;
   std::memcpy(&x, &bits, sizeof(x));

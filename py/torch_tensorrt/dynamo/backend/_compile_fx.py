@@ -11,6 +11,7 @@ from torch import fx
 
 from torch_tensorrt.dynamo._build import compile_module
 from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo.backend._gradients import refuse_what_cannot_be_repeated
 from torch_tensorrt.dynamo.backend._static_inputs import StaticInputs
 from torch_tensorrt.dynamo.lowering import (
     get_decompositions,
@@ -34,11 +35,17 @@ def trace_and_compile(
     example_inputs: Sequence[Any],
     static: Sequence[int],
     settings: CompilationSettings,
+    *,
+    repeatable: bool = False,
 ) -> Callable[..., Any]:
     """A function with the signature of ``gm``, without gradients.
 
     AOTAutograd makes the graph functional and puts writes to inputs, aliased outputs and non-tensor
     outputs back around it.
+
+    Raises:
+        StaysInPyTorch: ``repeatable`` is asked for and a second run would not do what the first
+            did.
     """
     from torch._functorch.aot_autograd import aot_module_simplified
 
@@ -49,6 +56,8 @@ def trace_and_compile(
     captured: list[FrozenGraph] = []
 
     def inner(graph: fx.GraphModule, fake_inputs: Sequence[Any]) -> Callable[..., Any]:
+        if repeatable:
+            refuse_what_cannot_be_repeated(graph, bool(_written_inputs()))
         captured.append(FrozenGraph(graph, len(example_inputs), static, settings))
         return captured[-1]
 

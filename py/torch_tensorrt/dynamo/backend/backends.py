@@ -13,9 +13,10 @@ from torch_tensorrt._exceptions import TorchTensorRTError
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
 from torch_tensorrt.dynamo.backend._compile_fx import trace_and_compile
 from torch_tensorrt.dynamo.backend._gradients import (
+    StaysInPyTorch,
     differentiable,
+    input_reason,
     needs_gradients,
-    training_reason,
 )
 from torch_tensorrt.dynamo.backend._static_inputs import static_input_positions
 from torch_tensorrt.dynamo.partitioning._modules import missing_module, names_in_graph
@@ -50,19 +51,15 @@ def torch_tensorrt_backend(
         logger.warning("%s (in this graph; a model may be captured as several)", missing)
     static = static_input_positions(gm, sample_inputs)
     gradients = needs_gradients(sample_inputs)
-    reason = training_reason(gm, sample_inputs, static) if gradients else None
+    reason = input_reason(sample_inputs, static) if gradients else None
     if reason is not None:
-        logger.warning(
-            "a graph runs in PyTorch because gradients may be needed: %s. For inference call "
-            "the model "
-            "under torch.no_grad() and in eval mode.",
-            reason,
-        )
-        return gm.forward
+        return _in_pytorch(gm, reason)
     try:
-        run = trace_and_compile(gm, sample_inputs, static, settings)
+        run = trace_and_compile(gm, sample_inputs, static, settings, repeatable=gradients)
     except (ImportError, torch._dynamo.exc.RestartAnalysis):
         raise  # the latter asks Dynamo to capture the graph again, with what was learnt
+    except StaysInPyTorch as found:
+        return _in_pytorch(gm, str(found))
     except Exception as error:
         if settings.require_full_compilation or settings.pass_through_build_failures:
             raise
@@ -71,6 +68,15 @@ def torch_tensorrt_backend(
         return gm.forward
     run = torch._dynamo.disable(run, recursive=True)
     return differentiable(run, gm) if gradients else run
+
+
+def _in_pytorch(gm: fx.GraphModule, reason: str) -> Callable[..., Any]:
+    logger.warning(
+        "a graph runs in PyTorch because gradients may be needed: %s. For inference call the model "
+        "under torch.no_grad() and in eval mode.",
+        reason,
+    )
+    return gm.forward
 
 
 def parse_options(kwargs: dict[str, Any]) -> CompilationSettings:

@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 
 from torch_tensorrt.dynamo._capture_errors import decomposition_error
 from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo._symbols import any_size
 from torch_tensorrt.dynamo.lowering._decompose import NotHandled, decompose
 from torch_tensorrt.dynamo.lowering._decompositions import (
     DecompositionTable,
@@ -66,9 +67,10 @@ def lower_exported_program(
     table = get_decompositions(
         settings.enable_experimental_decompositions, settings.decompose_attention
     )
-    gm = _decomposed(program, table)
-    note_shared_memory(gm, program)
-    return post_lowering(gm, settings, one_engine=one_engine)
+    with any_size():
+        gm = _decomposed(program, table)
+        note_shared_memory(gm, program)
+        return post_lowering(gm, settings, one_engine=one_engine)
 
 
 def lower_subgraph(

@@ -32,13 +32,15 @@ def unlift(program: ExportedProgram) -> fx.GraphModule:
     checks no guards.
     """
     root: dict[str, Any] = {}
+    known: dict[int, Any] = {}  # tied weights stay one object
     graph = fx.Graph()
     mapping: dict[fx.Node, fx.Node] = {}
     inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
     for node in program.graph.nodes:
         if node.op == "placeholder" and inputs[node.name].kind in _ATTRIBUTES:
             spec = inputs[node.name]
-            root[str(spec.target)] = attribute_value(program, spec)
+            value = attribute_value(program, spec)
+            root[str(spec.target)] = known.setdefault(id(value), _for_inference(value))
             mapping[node] = graph.get_attr(str(spec.target))
             mapping[node].meta.update(node.meta)
         elif node.op == "output":
@@ -60,6 +62,14 @@ def attribute_value(program: ExportedProgram, spec: InputSpec) -> Any:
     if target in program.state_dict and spec.persistent is not False:
         return program.state_dict[target]
     return program.constants.get(target, program.state_dict.get(target))
+
+
+def _for_inference(value: Any) -> Any:
+    """A parameter that needs no gradient, on the same memory. What PyTorch computes from one that
+    does would need a gradient as well, and engines have none."""
+    if isinstance(value, torch.nn.Parameter) and value.requires_grad:
+        return torch.nn.Parameter(value.detach(), requires_grad=False)
+    return value
 
 
 def _write_outputs(

@@ -100,3 +100,28 @@ def test_other_refusals_keep_their_reason():
     gm = lowering.lower_exported_program(trace(model(both), arg_inputs=[SPEC]), settings)
     reasons = {left.reason for left in partitioning.partition(gm, settings).left_in_torch}
     assert reasons == {"listed in torch_executed_ops"}
+
+
+class Kept(torch.nn.Module):
+    """A layer before and after rows are chosen by their values; weights need gradients."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head, self.tail = torch.nn.Linear(8, 8), torch.nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        rows = self.head(x)
+        return torch.relu(self.tail(rows[rows.sum(1) > -1e9]))
+
+
+def test_weights_that_need_gradients(tmp_path) -> None:
+    """Engines after a part in PyTorch got inputs that need gradients."""
+    model, x = Kept(), torch.randn(3, 8)
+    compiled = torch_tensorrt.compile(model, arg_inputs=[x], min_block_size=1)
+    torch_tensorrt.save(compiled, str(tmp_path / "model.ep"), arg_inputs=[x])
+    loaded = torch_tensorrt.load(str(tmp_path / "model.ep")).module()
+    for module in (compiled, loaded):
+        result = module(x)
+        assert not result.requires_grad
+        torch.testing.assert_close(result, model(x).detach())
+    assert all(p.requires_grad for p in model.parameters())

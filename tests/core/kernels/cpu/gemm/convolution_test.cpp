@@ -12,13 +12,14 @@ struct Case {
   Dims kernel{3, 3}, stride{1, 1}, padding{1, 1, 1, 1}, dilation{1, 1};
   bool bias = true;
   bool one_dim = false;  // no height: only the last entry of each list counts
+  bool planar = false;   // the image lies plane by plane
 };
 
 std::string Describe(const Case& c) {
   return StrCat(DataTypeName(c.dtype), " n", c.batch, " ", c.h, "x", c.w, " ", c.in, "->", c.out,
                 " g", c.groups, " k", c.kernel[0], "x", c.kernel[1], " s", c.stride[0], ",",
                 c.stride[1], " p", c.padding[0], ",", c.padding[1], ",", c.padding[2], ",",
-                c.padding[3], " d", c.dilation[0], ",", c.dilation[1]);
+                c.padding[3], " d", c.dilation[0], ",", c.dilation[1], c.planar ? " planar" : "");
 }
 
 int64_t OutSize(int64_t in, int64_t pads, int64_t k, int64_t s, int64_t d) {
@@ -57,6 +58,25 @@ Attributes AttributesOf(const Case& c) {
           {"b_dtype", c.dtype}};
 }
 
+// The same values [N, ..., C] as [N, C, ...] in memory.
+TestTensor ToPlanes(const TestTensor& x) {
+  const auto rank = static_cast<size_t>(x.view.rank);
+  TestTensor planes(x.view.dtype, Dims(x.view.dims.begin(), x.view.dims.begin() + x.view.rank));
+  const int64_t channels = x.view.dims[rank - 1];
+  const int64_t pixels = x.view.dims[0] == 0 ? 0 : x.view.numel() / x.view.dims[0] / channels;
+  for (int64_t i = 0; i < x.view.numel(); ++i) {
+    const int64_t n = i / channels / pixels;
+    planes.Set((n * channels + i % channels) * pixels + i / channels % pixels, x.Get(i));
+  }
+  planes.view.strides[0] = channels * pixels;
+  planes.view.strides[rank - 1] = pixels;
+  for (size_t d = rank - 1, stride = 1; d-- > 1;) {
+    planes.view.strides[d] = static_cast<int64_t>(stride);
+    stride *= static_cast<size_t>(x.view.dims[d]);
+  }
+  return planes;
+}
+
 void CheckConvolution(const Case& c, bool depthwise = false) {
   std::mt19937 random(11);
   const int64_t oh =
@@ -81,7 +101,8 @@ void CheckConvolution(const Case& c, bool depthwise = false) {
   } else {
     PackConvolution(w.view.data, c.dtype, taps, c.out, c.groups, packed.view.data);
   }
-  std::vector<TensorView> inputs{x.view, packed.view};
+  const TestTensor planes = ToPlanes(x);
+  std::vector<TensorView> inputs{c.planar ? planes.view : x.view, packed.view};
   if (c.bias) inputs.push_back(bias.view);
   const Status status = RunKernel(depthwise ? "cpu.depthwise_convolution" : "cpu.convolution",
                                   AttributesOf(c), inputs, {y.view});
@@ -146,6 +167,34 @@ TEST(ConvolutionTest, Geometry) {
       if (testing::Test::HasFatalFailure()) return;
     }
   });
+}
+
+TEST(ConvolutionTest, PlanesOfAnImage) {
+  ForEachGeometry([](Case c) {
+    c.dtype = DataType::kFloat32;
+    c.planar = true;
+    for (int64_t in : {1, 3, 4}) {
+      for (int64_t w : {1, 11, 70}) {
+        c.in = in;
+        c.w = w;
+        if (OutSize(w, c.padding[1] + c.padding[3], c.kernel[1], 1, c.dilation[1]) < 1) continue;
+        CheckConvolution(c);
+        if (testing::Test::HasFatalFailure()) return;
+      }
+    }
+  });
+}
+
+TEST(ConvolutionTest, PlanesOfASignal) {
+  Case c;
+  c.one_dim = c.planar = true;
+  c.h = 1;
+  c.w = 301;
+  c.in = 2;
+  c.kernel = {1, 5};
+  c.stride = {1, 2};
+  c.padding = {0, 1, 0, 3};
+  CheckConvolution(c);
 }
 
 TEST(ConvolutionTest, Channels) {
@@ -284,9 +333,9 @@ TEST(DepthwiseTest, OneDimension) {
 }
 
 TEST(ConvolutionTest, RefusalsNameTheReason) {
-  TestTensor x(DataType::kFloat32, {1, 5, 5, 4}), y(DataType::kFloat32, {1, 5, 5, 8});
+  TestTensor x(DataType::kFloat32, {1, 5, 5, 5}), y(DataType::kFloat32, {1, 5, 5, 8});
   Case c;
-  c.in = 4;
+  c.in = 5;
   c.out = 8;
   c.bias = false;
   const ConvolutionTaps taps = TapsOf(c.kernel, c.dilation, c.in, c.groups);

@@ -58,6 +58,18 @@ TEST(GemmTest, EveryRowCountByOddSizes) {
   }
 }
 
+TEST(GemmTest, HalfOfTheLastPanel) {
+  std::mt19937 random(5);
+  for (int64_t m = 1; m <= 29; ++m) {
+    for (int64_t n : {17, 24, 40, 56}) {
+      for (int64_t k : {1, 40, 600}) {  // the last in several slices
+        CheckProduct(DataType::kFloat32, m, n, k, m % 2 == 0, random);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 TEST(GemmTest, HalfTypes) {
   std::mt19937 random(2);
   for (DataType dtype : {DataType::kFloat16, DataType::kBFloat16}) {
