@@ -37,7 +37,8 @@
 //   Attention         (q [B,H,S,D], k [B,Hk,T,D], v [B,Hk,T,Dv][, mask]) H % Hk == 0
 //                     mask: broadcastable to [B,H,S,T], bool or float; scale; causal (top-left
 //                     aligned as torch is_causal); out_bshd: the output is [B,S,H,Dv] instead of
-//                     [B,H,S,Dv]
+//                     [B,H,S,Dv]; a query whose scores are all -inf gives zeros, as torch's
+//                     attention does, or with hidden_nan NaN, as its softmax does
 //   RotaryEmbedding   (x [...,S,D], cos, sin broadcastable to x's [..., S, D])
 //                     interleaved false: x*cos + rotate_half(x)*sin
 //   Reshape           to dims (same element count)
@@ -89,7 +90,7 @@
   X(Normalization, 1, 5, 1,                                                                        \
     "kind:str eps:f64 norm_rank:int? groups:int? has_weight:bool? has_bias:bool? "                 \
     "channels_last:bool?")                                                                         \
-  X(Attention, 3, 4, 1, "scale:f64 causal:bool? out_bshd:bool?")                                   \
+  X(Attention, 3, 4, 1, "scale:f64 causal:bool? out_bshd:bool? hidden_nan:bool?")                  \
   X(RotaryEmbedding, 3, 3, 1, "interleaved:bool?")                                                 \
   X(Reshape, 1, 1, 1, "dims:syms")                                                                 \
   X(Transpose, 1, 1, 1, "perm:ints")                                                               \

@@ -1,5 +1,6 @@
 #include "core/kernels/cpu/attention.h"
 
+#include <limits>
 #include <utility>
 
 #include "core/kernels/cpu/gemm/micro_amx.h"
@@ -87,6 +88,9 @@ Result<AttentionProblem> Describe(const PrepareArgs& args) {
   p.scale = static_cast<float>(args.attributes.Double("scale", 1));
   p.causal = args.attributes.Bool("causal");
   p.out_bshd = args.attributes.Bool("out_bshd");
+  if (args.attributes.Bool("hidden_nan") && p.keys > 0) {
+    p.hidden = std::numeric_limits<float>::quiet_NaN();
+  }
   if (args.inputs.size() > 3) {
     const DataType type = args.inputs[3].dtype;
     p.mask_type = type == DataType::kBool ? kBoolMask : NarrowFloatIndex(type);

@@ -17,6 +17,7 @@ struct AttentionProblem {
   bool causal = false;
   bool out_bshd = false;
   int mask_type = -1;
+  float hidden = 0;  // what a query gives whose scores are all -inf: 0 or NaN
 
   int64_t group() const { return heads / kv_heads; }
   // Keys that query s may see.

@@ -139,7 +139,7 @@ void RunDirect(const AttentionProblem& problem, const DirectPlan& plan, const At
     for (int64_t i = 0; i < problem.group() * problem.queries; ++i) {
       Merge(problem, plan, shares, head, i);
       const Partial whole = shares.PartialOf(head * plan.splits, i);
-      const float scale = *whole.sum == 0.0F ? 0.0F : 1.0F / *whole.sum;
+      const float scale = *whole.sum == 0.0F ? problem.hidden : 1.0F / *whole.sum;
       const int64_t h = head % problem.kv_heads * problem.group() + i / problem.queries;
       code.store[problem.type](whole.values, scale,
                                RowOf(tensors.out, head / problem.kv_heads, h, i % problem.queries),

@@ -258,8 +258,8 @@ class Slot {
 
   void StoreResult() {
     for (int64_t r = 0; r < rows_; ++r) {
-      // Nothing seen: the weighted sum is 0, and so is the result.
-      const float scale = states_[r].sum == 0.0F ? 0.0F : 1.0F / states_[r].sum;
+      // Nothing seen: the weighted sum is 0, and the result is 0 or NaN.
+      const float scale = states_[r].sum == 0.0F ? p_.hidden : 1.0F / states_[r].sum;
       code_.store[p_.type](sums(r), scale, RowOf(t_.out, b_, h_, first_ + r), p_.value_depth);
     }
   }

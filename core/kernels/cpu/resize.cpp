@@ -10,10 +10,11 @@ namespace {
 
 constexpr int64_t kColumns = 2048;  // input row kept in f32 on the stack
 
-// One or two taps.
+// One or two taps. A second one of weight 0 counts, as in torch: it may read NaN or infinity.
 struct Taps {
   int64_t at[2] = {};
   float weight[2] = {1, 0};
+  int count = 1;
 };
 
 struct Problem {
@@ -68,6 +69,7 @@ Result<Problem> Describe(const PrepareArgs& args) {
         taps.at[n] = tap.at;
         taps.weight[n++] = static_cast<float>(tap.weight);
       }
+      taps.count = static_cast<int>(n);
       p.taps[d].push_back(taps);
     }
   }
@@ -135,9 +137,8 @@ class ResizeKernel : public Kernel {
       const void* runs[4];
       float weights[4];
       int64_t count = 0;
-      for (int i = 0; i < 2; ++i) {
-        for (int j = 0; j < 2; ++j) {
-          if (h.weight[i] == 0.0F || w.weight[j] == 0.0F) continue;
+      for (int i = 0; i < h.count; ++i) {
+        for (int j = 0; j < w.count; ++j) {
           runs[count] = InputAt(args, p, r, h.at[i], w.at[j]);
           weights[count++] = h.weight[i] * w.weight[j];
         }
@@ -162,19 +163,14 @@ class ResizeKernel : public Kernel {
     const int type = NarrowFloatIndex(args.inputs[0].dtype);
     const void* rows[2] = {InputAt(args, p, r, h.at[0], 0), InputAt(args, p, r, h.at[1], 0)};
     float blended[kColumns];
-    // A second tap of weight 0 is not read: it may hold infinity.
-    const int skip = h.weight[0] == 0.0F ? 1 : 0;
-    const int count = h.weight[1] == 0.0F ? 1 : 2 - skip;
-    code_.blend_f32[type](rows + skip, h.weight + skip, count, p.in[1], blended);
+    code_.blend_f32[type](rows, h.weight, h.count, p.in[1], blended);
     constexpr int64_t kOut = 256;
     float out[kOut];
     for (int64_t first = 0; first < p.out[1]; first += kOut) {
       const int64_t n = std::min(kOut, p.out[1] - first);
       for (int64_t i = 0; i < n; ++i) {
         const Taps& w = p.taps[1][Idx(first + i)];
-        float value = w.weight[0] * blended[w.at[0]];
-        if (w.weight[1] != 0.0F) value += w.weight[1] * blended[w.at[1]];
-        out[i] = value;
+        out[i] = w.weight[0] * blended[w.at[0]] + w.weight[1] * blended[w.at[1]];
       }
       code_.store[type](out, 1.0F, n, ElementAt(args.outputs[0], r * p.out[1] + first));
     }

@@ -31,13 +31,13 @@ Result<AttentionDims> DimsOf(const RefArgs& args) {
   return d;
 }
 
-// Softmax that gives zeros where every score is -inf, as torch's attention does.
-void SafeSoftmax(std::vector<double>* scores) {
+// Softmax that gives `hidden` where every score is -inf.
+void SafeSoftmax(double hidden, std::vector<double>* scores) {
   double max = -INFINITY;
   for (const double s : *scores) max = std::isnan(s) || s > max ? s : max;
   for (const double s : *scores) max = std::isnan(s) ? s : max;
   if (max == -INFINITY) {
-    for (double& s : *scores) s = 0;
+    for (double& s : *scores) s = hidden;
     return;
   }
   double sum = 0;
@@ -57,6 +57,7 @@ Status RunAttention(const RefArgs& args) {
   TensorView score_shape;  // [B, H, S, T]
   score_shape.rank = 4;
   score_shape.dims = {d.batch, d.heads, d.queries, d.keys};
+  const double hidden = args.attributes.Bool("hidden_nan") ? static_cast<double>(NAN) : 0.0;
   const bool masked = args.inputs.size() > 3;
   const TensorView mask = masked ? BroadcastTo(args.in(3), score_shape) : TensorView{};
   TensorView out = args.out();
@@ -86,7 +87,7 @@ Status RunAttention(const RefArgs& args) {
     for (int64_t t = 0; t < d.keys; ++t) {
       scores[At(t)] = score(w.index(0), w.index(1), w.index(2), t);
     }
-    SafeSoftmax(&scores);
+    SafeSoftmax(hidden, &scores);
     const int64_t visible = causal ? std::min(d.keys, w.index(2) + 1) : d.keys;
     const double* values = v.data() + (w.index(0) * d.kv_heads + kv_head) * d.keys * d.value_depth;
     for (int64_t e = 0; e < d.value_depth; ++e) {

@@ -33,12 +33,15 @@ template <typename F>
 F SourcePosition(const Axis& a, int64_t o, bool cubic) {
   const F scale = LinearScale<F>(a);
   if (a.align_corners) return scale * static_cast<F>(o);
-  const F position = scale * (static_cast<F>(o) + F{0.5}) - F{0.5};
+  // Rounded once, as in torch: an error of one rounding is a weight that is not 0, and 0 times
+  // infinity is NaN.
+  const F position = std::fma(scale, static_cast<F>(o) + F{0.5}, F{-0.5});
   return position < 0 && !cubic ? F{0} : position;
 }
 
 template <typename F>
 ResizeTaps LinearTaps(const Axis& a, int64_t o) {
+  if (a.in == a.out) return {{o, 1.0}, {o, 0.0}};  // whatever the scale
   const F position = SourcePosition<F>(a, o, false);
   const int64_t low = std::min(static_cast<int64_t>(position), a.in - 1);
   const int64_t high = std::min(low + 1, a.in - 1);

@@ -20,7 +20,8 @@ struct ResizeAxis {
   bool align_corners = false;
 };
 
-// Taps of output position `o`; mode nearest, nearest-exact, linear or cubic. Positions are computed
+// Taps of output position `o`, those of weight 0 too: torch multiplies what they read, which may be
+// NaN; mode nearest, nearest-exact, linear or cubic. Positions are computed
 // in f32 unless `in_double`. REQUIRES: axis.in > 0, 0 <= o < axis.out.
 ResizeTaps TapsAt(const std::string& mode, const ResizeAxis& axis, bool in_double, int64_t o);
 

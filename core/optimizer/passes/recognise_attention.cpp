@@ -1,11 +1,7 @@
 // Attention spelled out as matmul, scale, mask, softmax, matmul becomes one Attention; keys and
 // values repeated for grouped queries are read where they are.
-#include <algorithm>
-#include <cmath>
-
 #include "core/optimizer/pass.h"
 #include "core/optimizer/rewriter.h"
-#include "core/optimizer/weights.h"
 
 namespace torch_tensorrt::core::optimizer {
 namespace {
@@ -98,22 +94,6 @@ bool MatchScores(const Rewriter& rw, TensorId id, Scores* scores) {
   return false;
 }
 
-// Does a constant mask hide all of some row? Softmax gives NaN there, and Attention zeros.
-bool HidesARow(const Network& network, TensorId mask) {
-  const ir::Weights* weights = mask == kNone ? nullptr : network.constant(mask);
-  if (weights == nullptr || weights->dims.empty() || weights->dims.back() == 0) return false;
-  const std::vector<double> values = ToDoubles(*weights);
-  const auto width = static_cast<size_t>(weights->dims.back());
-  for (size_t row = 0; row < values.size(); row += width) {
-    const auto begin = values.begin() + static_cast<int64_t>(row);
-    if (std::all_of(begin, begin + static_cast<int64_t>(width),
-                    [](double value) { return std::isinf(value) && value < 0; })) {
-      return true;
-    }
-  }
-  return false;
-}
-
 bool FitsAttention(const Rewriter& rw, const Scores& scores, TensorId v, TensorId probabilities) {
   const SymDims& q = rw.dims(scores.q);
   const SymDims& k = rw.dims(scores.k);
@@ -144,10 +124,10 @@ Result<TensorId> SpelledOut(Rewriter& rw, const Layer& layer) {
   const TensorId v = layer.inputs[1];
   if (!MatchScores(rw, SkipCast(rw, softmax->inputs[0]), &scores)) return kNone;
   if (!FitsAttention(rw, scores, v, probabilities)) return kNone;
-  if (HidesARow(rw.network(), scores.mask)) return kNone;
   std::vector<TensorId> inputs{scores.q, scores.k, v};
   if (scores.mask != kNone) inputs.push_back(scores.mask);
-  return rw.Add(LayerKind::kAttention, std::move(inputs), {{"scale", scores.scale}}, layer);
+  return rw.Add(LayerKind::kAttention, std::move(inputs),
+                {{"scale", scores.scale}, {"hidden_nan", true}}, layer);
 }
 
 constexpr Rule kRules[] = {

@@ -34,20 +34,23 @@ TEST(FusePointwise, LeavesAFillThatNoDoubleHolds) {
   EXPECT_EQ(CountKind(network, LayerKind::kFill), 1);
 }
 
-// Softmax of a row that a mask hides whole is NaN; Attention gives zeros.
-TEST(RecogniseAttention, LeavesMasksThatHideARow) {
+// Softmax of a row that a mask hides whole is NaN; Attention gives zeros if not told otherwise.
+TEST(RecogniseAttention, GivesNanForRowsThatAreHidden) {
   const std::string head =
       "input %q : f32[2, 3, 2, 4]\ninput %k : f32[2, 3, 2, 4]\ninput %v : f32[2, 3, 2, 4]\n"
       "%qk = MatrixMultiply(%q, %k) {transpose_b=true}\n";
   const std::string tail =
       "%sm = Elementwise(%qk, %m) {op=op:Add}\n%p = Softmax(%sm) {axis=3}\n"
       "%y = MatrixMultiply(%p, %v)\noutput \"y\" %y\n";
-  auto count = [&](const std::string& mask) {
-    const std::string text = head + "%m = Constant() data [" + mask + "] : f32[2, 2]\n" + tail;
-    return CountKind(Apply(RecogniseAttention, text), LayerKind::kAttention);
-  };
-  EXPECT_EQ(count("0, -inf, -inf, -inf"), 0);
-  EXPECT_EQ(count("0, -inf, -inf, 0"), 1);
+  for (const std::string mask : {"%m = Constant() data [0, -inf, -inf, -inf] : f32[2, 2]\n",
+                                 "input %m : f32[2, 1, 2, 2]\n"}) {
+    const ir::Network network = Apply(RecogniseAttention, head + mask + tail);
+    ASSERT_EQ(CountKind(network, LayerKind::kAttention), 1) << mask;
+    for (const ir::LayerId id : network.order()) {
+      const ir::Layer& layer = *network.layer(id);
+      if (layer.kind == LayerKind::kAttention) EXPECT_TRUE(layer.attrs.Bool("hidden_nan"));
+    }
+  }
 }
 
 TEST(RecogniseRotary, LeavesIntegers) {

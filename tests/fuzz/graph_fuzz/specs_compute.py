@@ -373,8 +373,6 @@ def pool(d: Draw) -> str:
 
 @spec(1.2)
 def resize(d: Draw) -> str:
-    if d.special:  # eager multiplies NaN by the weight 0 of a neighbour that does not count
-        raise NothingFits
     name = d.pick("f", 4, 4)
     return d.of(
         f"F.interpolate({name}, scale_factor=2, mode='nearest')",

@@ -93,6 +93,7 @@ class AttentionKernel final : public Kernel {
     kernel->scale_ = attributes.Double("scale", 1);
     kernel->causal_ = attributes.Bool("causal");
     kernel->out_bshd_ = attributes.Bool("out_bshd");
+    kernel->hidden_nan_ = attributes.Bool("hidden_nan");
     return std::unique_ptr<const Kernel>(std::move(kernel));
   }
   Result<Prepared> Prepare(const PrepareArgs& args) const override;
@@ -107,6 +108,7 @@ class AttentionKernel final : public Kernel {
   double scale_ = 1;
   bool causal_ = false;
   bool out_bshd_ = false;
+  bool hidden_nan_ = false;
 };
 
 Status AttentionKernel::Check(const PrepareArgs& args) const {
@@ -199,6 +201,7 @@ Result<AttentionState::Variant> AttentionKernel::Load(const Gpu& gpu, const Atte
   const AttentionParams& p = state.params;
   const Shape& shape = state.shape;
   std::string text;
+  if (hidden_nan_ && p.t > 0) text += Define("HIDDEN_NAN", 1);
   if (mask != nullptr) text += Define("TRT_MASK", StorageName(mask->dtype));
   if (shape.split > 1) text += Define("TRT_CLUSTERS", 1);
   text += Define("TRT_IN", StorageName(type)) +
@@ -234,8 +237,8 @@ Result<Prepared> AttentionKernel::Prepare(const PrepareArgs& args) const {
   p.row_tiles = static_cast<int32_t>(CeilDiv(p.rows, state->shape.rows()));
   const TensorView* mask = args.inputs.size() > 3 ? &args.inputs[3] : nullptr;
   TRT_ASSIGN_OR_RETURN(
-      state->stream,
-      AttentionStream::Create(*args.gpu, p, {args.inputs[0].dtype, batch, causal_, mask}));
+      state->stream, AttentionStream::Create(
+                         *args.gpu, p, {args.inputs[0].dtype, batch, causal_, mask, hidden_nan_}));
   if (state->stream != nullptr) return Prepared{std::move(state), 0};
   TRT_ASSIGN_OR_RETURN(state->aligned, Load(*args.gpu, *state, args.inputs[0].dtype, mask,
                                             HasWideRows(p, args.inputs[0].dtype)));

@@ -71,6 +71,7 @@ std::string AttentionStream::SourceOf(const AttentionParams& p, const Problem& p
   const std::string_view type = StorageName(problem.dtype);
   std::string text = StrCat("#include \"common.cuh\"\n",
                             Define("TRT_MMA_TYPES", StrCat("\"", type, ".", type, "\"")));
+  if (problem.hidden_nan) text += Define("HIDDEN_NAN", 1);
   if (problem.mask != nullptr) text += Define("TRT_MASK", StorageName(problem.mask->dtype));
   text += Define("TRT_IN", type) + Define("TRT_FLOAT", 0) + Define("HEAD", RoundUp(p.d, 16)) +
           Define("HEAD_V", RoundUp(p.d_v, 16)) + Define("ALIGNED", 1) +

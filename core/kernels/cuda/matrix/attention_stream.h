@@ -17,6 +17,7 @@ class AttentionStream {
     int64_t batch = 1;
     bool causal = false;
     const TensorView* mask = nullptr;
+    bool hidden_nan = false;
   };
   // Null where the other kernel is faster or the copy engine cannot read keys and values. p's
   // addresses are not looked at.

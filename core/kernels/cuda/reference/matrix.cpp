@@ -174,6 +174,7 @@ Status PlanAttention(StepPlan& plan) {
   params.View(InputPlace(mask), masked ? BroadcastView(plan.in(3), scores) : q);
   params.View(OutputPlace(0), out).Float(plan.attributes.Double("scale", 1));
   params.Int(plan.attributes.Bool("causal") ? 1 : 0).Int(masked ? 1 : 0);
+  params.Int(plan.attributes.Bool("hidden_nan") && k.dims[2] > 0 ? 1 : 0);
   std::vector<std::string> options = {DefineType("DATA", q.dtype),
                                       DefineType("MASK", plan.in(mask).dtype)};
   if (masked && plan.in(3).dtype == DataType::kBool) options.emplace_back("-DBOOL_MASK");

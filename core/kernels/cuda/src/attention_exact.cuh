@@ -73,7 +73,7 @@ TRT_DEVICE void StoreExactRow(const Params& p, const ExactRow& row, TRT_IN* out)
   for (int key = lane; key < row.keys; key += 32) total += ExactExp(ExactScore(p, row, key) - base);
 #pragma unroll 1
   for (int mask = 16; mask > 0; mask /= 2) total += ShuffleXor(total, mask);
-  const float inverse = total == 0.0f ? 0.0f : 1.0f / total;
+  const float inverse = total == 0.0f ? TRT_HIDDEN : 1.0f / total;
   constexpr int kColumns = (HEAD_V + 31) / 32;
   float sums[kColumns] = {};
 #pragma unroll 1

@@ -21,6 +21,12 @@ constexpr int kBytesK = KEYS * 128 * kParts, kBytesV = KEYS * 128 * kPartsV;
 constexpr int kStages = 2;
 constexpr int kSumRow = HEAD_V + 8;  // floats
 #define TRT_INFINITY BitsFloat(0x7f800000u)
+// What a query gives whose scores are all -inf.
+#ifdef HIDDEN_NAN
+#define TRT_HIDDEN BitsFloat(0x7fc00000u)
+#else
+#define TRT_HIDDEN 0.0f
+#endif
 #define TRT_MAX_FLOAT BitsFloat(0x7f7fffffu)
 
 struct Params {

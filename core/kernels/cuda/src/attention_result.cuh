@@ -136,7 +136,7 @@ TRT_DEVICE void StoreRows(const Params& p, const float* staged, int batch, int k
     const int r = i / kVectors, column = i % kVectors * 8;
     if (row0 + r >= p.rows || column >= p.d_v) continue;
     const Partial x = AddAll(staged, r, column);
-    const float inverse = x.total == 0.0f ? 0.0f : 1.0f / x.total;
+    const float inverse = x.total == 0.0f ? TRT_HIDDEN : 1.0f / x.total;
     TRT_IN* out = p.out + RowOffset(p, p.out_stride, batch, key_head, row0 + r) + column;
     Pack<TRT_IN, 8> result;
 #pragma unroll

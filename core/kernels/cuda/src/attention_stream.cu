@@ -166,7 +166,7 @@ TRT_DEVICE void StageResults(const Rows& w, char* tile, int first) {
     float total = w.total[half];
     total += ShuffleXor(total, 1);
     total += ShuffleXor(total, 2);
-    const float inverse = total == 0.0f ? 0.0f : 1.0f / total;
+    const float inverse = total == 0.0f ? TRT_HIDDEN : 1.0f / total;
     const int r = first + lane / 4 + half * 8;
 #pragma unroll
     for (int j = 0; j < HEAD_V / 8; ++j) {

@@ -15,6 +15,7 @@ struct AttentionParams {
   double scale;
   i64 causal;
   i64 masked;
+  i64 hidden_nan;  // a query whose scores are all -inf gives NaN
 };
 
 TRT_DEVICE Register Score(const AttentionParams& p, i64 b, i64 h, i64 s, i64 t, i64 q0, i64 k0) {
@@ -86,7 +87,8 @@ extern "C" __global__ void __launch_bounds__(kThreads) attention(const Attention
   for (int e = 0; e < kMaxPerThread; ++e) {
     const i64 column = thread + static_cast<i64>(e) * kThreads;
     if (column >= depth) continue;
-    const Register value = max == -Register(TRT_INF) ? Register(0) : acc[e] / sum;
+    const Register hidden = p.hidden_nan != 0 ? Register(TRT_NAN) : Register(0);
+    const Register value = max == -Register(TRT_INF) ? hidden : acc[e] / sum;
     p.out.data[out0 + column * p.out.strides[3]] = ToStorage<DATA>(value);
   }
 }

@@ -130,6 +130,11 @@ TRT_DEVICE Taps TapsAt(const ResizeParams& p, int d, i64 o) {
   const i64 at = static_cast<i64>(PwFloor((static_cast<Position>(o) + half) * NearestScale(p, d)));
   taps.at[0] = at < size - 1 ? at : size - 1;
 #elif MODE == MODE_LINEAR
+  if (size == p.out.dims[2 + d]) {  // whatever the scale
+    taps.at[1] = o;
+    taps.count = 2;
+    return taps;
+  }
   const Position position = SourcePosition(p, d, o);
   const i64 low = static_cast<i64>(position) < size - 1 ? static_cast<i64>(position) : size - 1;
   Position fraction = position - static_cast<Position>(low);

@@ -84,8 +84,12 @@ TEST(CpuAttention, MasksOfEveryKindAndBroadcast) {
             reference::WriteElement(mask.view.data, mask_type, i,
                                     is_bool ? (hide ? 0.0 : 1.0) : -static_cast<double>(INFINITY));
           }
-          ExpectAgrees("attention", "Attention", AttributesOf(c, false),
-                       {in.q.view, in.k.view, in.v.view, mask.view}, type, OutDims(c));
+          Attributes attrs = AttributesOf(c, false);
+          for (const bool hidden_nan : {false, true}) {
+            attrs.Set("hidden_nan", hidden_nan);
+            ExpectAgrees("attention", "Attention", attrs,
+                         {in.q.view, in.k.view, in.v.view, mask.view}, type, OutDims(c));
+          }
         }
       }
     }

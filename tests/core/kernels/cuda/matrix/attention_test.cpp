@@ -23,11 +23,15 @@ void ExpectAttention(const AttentionCase& c, const std::vector<TensorView>& mask
   inputs.insert(inputs.end(), mask.begin(), mask.end());
   const Dims out = c.bshd ? Dims{c.batch, c.queries, c.heads, c.value_depth}
                           : Dims{c.batch, c.heads, c.queries, c.value_depth};
-  const Attributes attributes{{"scale", scale}, {"causal", c.causal}, {"out_bshd", c.bshd}};
-  ExpectSameAs("ref.Attention", "cuda.attention", attributes, inputs, {{c.dtype, out}},
-               MatrixTolerance(c.dtype),
-               StrCat(DataTypeName(c.dtype), " heads ", c.heads, "/", c.key_heads, " queries ",
-                      c.queries, " keys ", c.keys, " depth ", c.depth, "/", c.value_depth));
+  Attributes attributes{{"scale", scale}, {"causal", c.causal}, {"out_bshd", c.bshd}};
+  for (const bool hidden_nan : {false, true}) {
+    if (hidden_nan && mask.empty()) break;
+    attributes.Set("hidden_nan", hidden_nan);
+    ExpectSameAs("ref.Attention", "cuda.attention", attributes, inputs, {{c.dtype, out}},
+                 MatrixTolerance(c.dtype),
+                 StrCat(DataTypeName(c.dtype), " heads ", c.heads, "/", c.key_heads, " queries ",
+                        c.queries, " keys ", c.keys, " depth ", c.depth, "/", c.value_depth));
+  }
 }
 
 TEST(CudaAttentionTest, CausalAndGrouped) {

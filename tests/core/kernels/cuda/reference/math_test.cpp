@@ -195,8 +195,10 @@ TEST(CudaReference, AttentionAndRotary) {
           {{dtype, {2, 4, 5, 6}}}, tolerance);
     Check("Attention", {{"scale", 0.35}, {"out_bshd", true}}, {q.view, k.view, v.view, mask.view},
           {{dtype, {2, 5, 4, 6}}}, tolerance);
-    Check("Attention", {{"scale", 0.35}}, {q.view, k.view, v.view, hidden.view},
-          {{dtype, {2, 4, 5, 6}}}, tolerance);
+    for (const bool hidden_nan : {false, true}) {
+      Check("Attention", {{"scale", 0.35}, {"hidden_nan", hidden_nan}},
+            {q.view, k.view, v.view, hidden.view}, {{dtype, {2, 4, 5, 6}}}, tolerance);
+    }
     const TestTensor cos = RandomTensor(dtype, {5, 8}, 5);
     const TestTensor sin = RandomTensor(dtype, {2, 1, 5, 8}, 6);
     for (const bool interleaved : {false, true}) {
