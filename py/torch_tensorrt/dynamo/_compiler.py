@@ -77,7 +77,7 @@ def compile(
             *(type(error).__name__, error),
         )
         result = gm = unlift(exported_program)
-    result = guard(result, exported_program, gm)
+    result = guard(result, exported_program, gm, declared_ranges(gm, declared))
     result.meta["torch_tensorrt_inputs"] = declared
     return result
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ from torch.export import ExportedProgram
 
 from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException, InputMismatchError
 from torch_tensorrt.dynamo._symbols import shape_env_of
+from torch_tensorrt.dynamo._tensor_checks import InputLeaf, TensorChecks
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -49,6 +50,8 @@ class ShapeGuards(torch.nn.Module):
         program_check: Module that raises ``AssertionError`` for arguments that the exporter
             refuses, or None.
         constants: By argument, the value that it was captured with.
+        tensors: By argument, what a tensor that PyTorch reads must be: engines check theirs.
+        ranges: Smallest and largest value of every symbol in ``tensors``.
     """
 
     def __init__(
@@ -58,6 +61,8 @@ class ShapeGuards(torch.nn.Module):
         conditions: Sequence[Any],
         program_check: torch.nn.Module | None = None,
         constants: Mapping[int, Any] | None = None,
+        tensors: Mapping[int, InputLeaf] | None = None,
+        ranges: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         super().__init__()
         self._names = tuple(names)
@@ -65,6 +70,8 @@ class ShapeGuards(torch.nn.Module):
         self._conditions = tuple(conditions)
         self._program_check = program_check
         self._constants = dict(constants or {})
+        self._tensors = dict(tensors or {})
+        self._checks = TensorChecks(ranges or {})
         self._passed: set[tuple[Any, ...]] = set()
 
     def forward(self, *arguments: Any) -> None:
@@ -74,7 +81,7 @@ class ShapeGuards(torch.nn.Module):
             DynamicShapeOutOfRangeException: one does not; names it and the shapes.
             InputMismatchError: an argument is not the constant that the program was captured with.
         """
-        key = tuple(a.shape if isinstance(a, torch.Tensor) else (type(a), a) for a in arguments)
+        key = tuple(_key(argument) for argument in arguments)
         try:
             if key in self._passed:
                 return
@@ -110,6 +117,10 @@ class ShapeGuards(torch.nn.Module):
             given = arguments[index]
             if type(given) is not type(captured) or given != captured:
                 raise self._other_constant(index, given)
+        seen: dict[str, tuple[int, str]] = {}
+        for index, leaf in self._tensors.items():
+            if leaf.dims is not None:
+                self._checks.check(leaf, leaf.dims, arguments[index], seen)
         values = {
             symbol: (arguments[index].shape[axis] - b) // a
             for symbol, (index, axis, a, b) in self._sources.items()
@@ -158,8 +169,17 @@ class ShapeGuards(torch.nn.Module):
         )
 
 
+def _key(argument: Any) -> Any:
+    if isinstance(argument, torch.Tensor):
+        return argument.shape, argument.dtype
+    return type(argument), argument
+
+
 def guard(
-    module: fx.GraphModule, program: ExportedProgram, lowered: fx.GraphModule
+    module: fx.GraphModule,
+    program: ExportedProgram,
+    lowered: fx.GraphModule,
+    ranges: Mapping[str, tuple[int, ...]],
 ) -> fx.GraphModule:
     """``module`` with a :class:`ShapeGuards` in front, when ``program`` holds under conditions.
 
@@ -167,8 +187,9 @@ def guard(
         module: The compiled module; changed in place.
         program: What it was compiled from.
         lowered: The graph after lowering, which may have added conditions of its own.
+        ranges: Declared ranges of symbols, smallest value first, largest last.
     """
-    guards = guards_of(program, lowered)
+    guards = guards_of(program, lowered, _read_by_pytorch(module), ranges)
     if guards is None:
         return module
     if guards.has_conditions():
@@ -185,8 +206,28 @@ def guard(
     return module
 
 
-def guards_of(program: ExportedProgram, lowered: fx.GraphModule) -> ShapeGuards | None:
-    """The conditions of ``program`` and of its lowering, or None when there are none."""
+def _read_by_pytorch(module: fx.GraphModule) -> set[str]:
+    """Inputs that no engine checks."""
+    from torch_tensorrt.dynamo.runtime import TorchTensorRTModule
+
+    def is_engine(user: fx.Node) -> bool:
+        called = module.get_submodule(str(user.target)) if user.op == "call_module" else None
+        return isinstance(called, TorchTensorRTModule)
+
+    inputs = module.graph.find_nodes(op="placeholder")
+    return {str(node.target) for node in inputs if not any(map(is_engine, node.users))}
+
+
+def guards_of(
+    program: ExportedProgram,
+    lowered: fx.GraphModule,
+    unchecked: Collection[str] = (),
+    ranges: Mapping[str, tuple[int, ...]] | None = None,
+) -> ShapeGuards | None:
+    """The conditions of ``program`` and of its lowering, or None when there are none.
+
+    ``unchecked`` are the inputs that no engine checks, ``ranges`` as in :func:`guard`.
+    """
     placeholders = [node for node in lowered.graph.nodes if node.op == "placeholder"]
     constants = {
         index: node.meta.get("val")
@@ -202,10 +243,16 @@ def guards_of(program: ExportedProgram, lowered: fx.GraphModule) -> ShapeGuards 
     if not (exported is not None and exported.guards) and getattr(program, "_guards_code", None):
         # Loaded from a file: the conditions are there as text only, which torch itself can read.
         check = getattr(program.module(), GUARDS_MODULE, None)
-    if not conditions and check is None and not constants:
+    tensors = {
+        index: InputLeaf.of(node)
+        for index, node in enumerate(placeholders)
+        if node.target in unchecked and isinstance(node.meta.get("val"), torch.Tensor)
+    }
+    if not (conditions or check is not None or constants or tensors):
         return None
     names = [str(p.target) for p in placeholders]
-    return ShapeGuards(names, sources, list(conditions), check, constants)
+    limits = {name: (known[0], known[-1]) for name, known in (ranges or {}).items()}
+    return ShapeGuards(names, sources, list(conditions), check, constants, tensors, limits)
 
 
 def _sources(placeholders: list[fx.Node]) -> dict[Any, tuple[int, int, int, int]]:

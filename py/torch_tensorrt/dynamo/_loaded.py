@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,13 +11,10 @@ from torch import fx
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
-from torch_tensorrt._exceptions import (
-    DynamicShapeOutOfRangeException,
-    InputMismatchError,
-    LoadError,
-)
-from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite, is_symbolic
-from torch_tensorrt.dynamo.runtime._errors import not_a_tensor, typed_error, warn_of_conversion
+from torch_tensorrt._exceptions import InputMismatchError, LoadError
+from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite
+from torch_tensorrt.dynamo._tensor_checks import InputLeaf, TensorChecks
+from torch_tensorrt.dynamo.runtime._errors import typed_error, warn_of_conversion
 
 _GUARD = "Guard failed: "
 _ops = torch.ops.tensorrt
@@ -91,15 +87,6 @@ def _engines(module: Any) -> list[Any]:
     ]
 
 
-@dataclass(frozen=True)
-class _Leaf:
-    """What one input must be: ``value`` for constants, ``dims`` (sizes or symbols) for tensors."""
-
-    label: str
-    dims: tuple[int | str, ...] | None
-    value: Any = None
-
-
 class _InputChecks:
     """A forward pre-hook: the arguments, and the ranks and sizes of tensors."""
 
@@ -108,10 +95,10 @@ class _InputChecks:
         self._spec = spec
         signature = program.module_call_graph[0].signature
         self._names = list((signature.forward_arg_names if signature else None) or [])
-        self._ranges = _ranges(program)
+        self._tensors = TensorChecks(_ranges(program))
         placeholders = program.graph.find_nodes(op="placeholder")
         self._leaves = [
-            _leaf_of(node)
+            InputLeaf.of(node)
             for node, source in zip(placeholders, program.graph_signature.input_specs, strict=True)
             if source.kind == InputKind.USER_INPUT
         ]
@@ -126,7 +113,7 @@ class _InputChecks:
         seen: dict[str, tuple[int, str]] = {}
         for leaf, value in zip(self._leaves, self._flatten(args, kwargs), strict=True):
             if leaf.dims is not None:
-                self._check_tensor(leaf, leaf.dims, value, seen)
+                self._tensors.check(leaf, leaf.dims, value, seen)
             elif leaf.value is not None and (
                 type(value) is not type(leaf.value) or value != leaf.value
             ):
@@ -150,49 +137,6 @@ class _InputChecks:
                 f"the module takes ({takes}), positional, by keyword and nested as it was "
                 f"captured; got ({', '.join(given)})"
             ) from error
-
-    def _check_tensor(
-        self, leaf: _Leaf, dims: tuple[int | str, ...], value: Any, seen: dict[str, tuple[int, str]]
-    ) -> None:
-        where = f"input '{leaf.label}'"
-        refused = not_a_tensor(where, value)
-        if refused is not None:
-            raise refused
-        if value.dim() != len(dims):
-            axes = "axis" if len(dims) == 1 else "axes"
-            raise InputMismatchError(
-                f"{where} must have {len(dims)} {axes} of sizes {self._text(dims)}, got shape "
-                f"{list(value.shape)}"
-            )
-        for axis, (size, wanted) in enumerate(zip(value.shape, dims, strict=True)):
-            if isinstance(wanted, int):
-                if size != wanted:
-                    raise InputMismatchError(
-                        f"{where} has shape {list(value.shape)} but axis {axis} must be {wanted}; "
-                        "save with Input(min_shape=, opt_shape=, max_shape=) or pass that size"
-                    )
-                continue
-            low, high = self._ranges.get(wanted, (0, UNBOUNDED))
-            if not low <= size <= high:
-                raise DynamicShapeOutOfRangeException(
-                    f"{where} has size {size} on axis {axis}, outside the range [{low}, {high}] it "
-                    f"was compiled for (shape {list(value.shape)}, compiled for "
-                    f"{self._text(dims)}); compile again with a wider min_shape/max_shape"
-                )
-            first, source = seen.setdefault(wanted, (size, f"axis {axis} of '{leaf.label}'"))
-            if size != first:
-                raise InputMismatchError(
-                    f"{where} has shape {list(value.shape)} but axis {axis} must be {first}, the "
-                    f"size of {source}"
-                )
-
-    def _text(self, dims: tuple[int | str, ...]) -> str:
-        parts = []
-        for dim in dims:
-            low, high = self._ranges.get(str(dim), (0, UNBOUNDED))
-            upper = "any size" if high >= UNBOUNDED else f"{low} to {high}"
-            parts.append(str(dim) if isinstance(dim, int) else upper)
-        return f"[{', '.join(parts)}]"
 
 
 def _ranges(program: ExportedProgram) -> dict[str, tuple[int, int]]:
@@ -241,15 +185,6 @@ def _narrow(
             if dim in known and name in ranges:
                 low, high = ranges[name]
                 ranges[name] = (max(low, known[dim][0]), min(high, known[dim][1]))
-
-
-def _leaf_of(node: fx.Node) -> _Leaf:
-    value = node.meta.get("val")
-    if isinstance(value, torch.Tensor):
-        dims = tuple(str(size) if is_symbolic(size) else int(size) for size in value.shape)
-        return _Leaf(str(node.target), dims)
-    constant = value if isinstance(value, (bool, int, float, str)) else None
-    return _Leaf(str(node.target), None, constant)
 
 
 def _kind(value: Any) -> str:
