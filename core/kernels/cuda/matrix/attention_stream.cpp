@@ -48,12 +48,15 @@ TensorMapSpec SpecOf(const AttentionParams& p, const void* data, int d, const in
 AttentionStream::Shape AttentionStream::ChooseShape(const device::cuda::GpuInfo& gpu,
                                                     const AttentionParams& p, int64_t batch) {
   constexpr int kNarrowHead = 64;
-  constexpr int kFewKeys = 256;
+  constexpr int kFewKeys = 512;
   Shape shape{1, 128, 1};
+  const auto blocks = [&](int64_t rows) { return batch * p.key_heads * CeilDiv(p.rows, rows); };
   if (std::max(p.d, p.d_v) <= kNarrowHead) {
-    shape.keys = p.t <= kFewKeys ? 64 : 128;
-    shape.resident = p.t <= kFewKeys ? 3 : 2;
-  } else if (batch * p.key_heads * CeilDiv(p.rows, kRowsPerGroup) > gpu.multiprocessors) {
+    if (p.t <= kFewKeys) return {1, 64, 3};
+    // Every block reads all keys: fewer blocks where there are enough of them.
+    return blocks(2 * kRowsPerGroup) > gpu.multiprocessors ? Shape{2, 64, 2} : Shape{1, 128, 2};
+  }
+  if (blocks(kRowsPerGroup) > gpu.multiprocessors) {
     shape.warpgroups = 2;
   }
   return shape;
