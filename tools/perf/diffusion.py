@@ -118,9 +118,7 @@ class UNet(nn.Module):
         embed = 4 * widths[0]
         levels = range(len(widths))
         heads_of = [heads if level + 1 < len(widths) else 0 for level in levels]
-        self.time = nn.Sequential(
-            nn.Linear(widths[0], embed), nn.SiLU(), nn.Linear(embed, embed)
-        )
+        self.time = nn.Sequential(nn.Linear(widths[0], embed), nn.SiLU(), nn.Linear(embed, embed))
         self.conv_in = nn.Conv2d(4, widths[0], 3, padding=1)
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
         kept, now = [widths[0]], widths[0]

@@ -32,7 +32,6 @@ inline constexpr int kFunctionMaxThreads = 0;
 inline constexpr int kFunctionStaticShared = 1;
 inline constexpr int kFunctionRegisters = 4;
 inline constexpr int kFunctionMaxDynamicShared = 8;
-inline constexpr int kFunctionSharedCarveout = 9;  // per cent of the memory shared with the L1 cache
 inline constexpr unsigned kStreamNonBlocking = 1;
 inline constexpr unsigned kEventDisableTiming = 2;
 inline constexpr unsigned kHostPortable = 1;

@@ -130,11 +130,6 @@ Result<Function> DriverGpu::Load(const KernelSource& source, const std::string& 
   for (const auto& [attribute, value] : attributes) {
     TRT_RETURN_IF_ERROR(Check(driver_.function_get(value, attribute, handle), entry));
   }
-  // All kernels alike: a multiprocessor that is to divide its memory another way must first be idle,
-  // which keeps a kernel from starting beside the one before.
-  constexpr int kAllShared = 100;
-  TRT_RETURN_IF_ERROR(
-      Check(driver_.function_set(handle, kFunctionSharedCarveout, kAllShared), entry));
   return function;
 }
 

@@ -54,7 +54,8 @@ Status PlanGroupChannelsLast(StepPlan& plan, int64_t groups) {
   const auto bytes = static_cast<uint32_t>(vector) * static_cast<uint32_t>(SizeOf(in.dtype));
   const std::vector<std::string> options = {
       DefineType("DATA", in.dtype), DefineType("WEIGHT", plan.in(weight).dtype),
-      DefineType("BIAS", plan.in(bias).dtype), StrCat("-DkVector=", vector)};
+      DefineType("BIAS", plan.in(bias).dtype), StrCat("-DkVector=", vector),
+      plan.attributes.Bool("silu") ? "-DSILU=1" : "-DSILU=0"};
   for (const char* entry : {"group_sums", "group_apply"}) {
     ParamBlock params;
     params.Pointer(InputPlace(0)).Pointer(OutputPlace(0));

@@ -114,19 +114,28 @@ TRT_DEVICE void LoadSeen(const Params& p, const Rows& w, int key0, Seen& seen) {
   for (int half = 0; half < 2; ++half) {
     const u8* row = reinterpret_cast<const u8*>(w.mask[half]);
     const bool pairs = p.mask_stride[3] == 1 && (reinterpret_cast<u64>(row) & 1) == 0;
+    const int first = key0 + lane % 4 * 2;
     u32 bits = 0;
+    if (pairs && key0 + KEYS <= p.t) {  // all loads under way together
+      u16 both[KEYS / 8];
 #pragma unroll
-    for (int j = 0; j < KEYS / 8; ++j) {
-      const int key = key0 + j * 8 + lane % 4 * 2;
-      u32 pair = 0;
-      if (pairs && key + 1 < p.t) {
-        const u16 both = *reinterpret_cast<const u16*>(row + key);
-        pair = ((both & 0xff) != 0 ? 1u : 0u) | ((both >> 8) != 0 ? 2u : 0u);
-      } else {
-        if (key < p.t) pair = row[key * p.mask_stride[3]] != 0 ? 1u : 0u;
-        if (key + 1 < p.t) pair |= row[(key + 1) * p.mask_stride[3]] != 0 ? 2u : 0u;
+      for (int j = 0; j < KEYS / 8; ++j) {
+        both[j] = *reinterpret_cast<const u16*>(row + first + j * 8);
       }
-      bits |= pair << (j * 2);
+#pragma unroll
+      for (int j = 0; j < KEYS / 8; ++j) {
+        const u32 pair = ((both[j] & 0xff) != 0 ? 1u : 0u) | (both[j] > 0xff ? 2u : 0u);
+        bits |= pair << (j * 2);
+      }
+    } else {
+#pragma unroll 1
+      for (int j = 0; j < KEYS / 8; ++j) {
+#pragma unroll
+        for (int e = 0; e < 2; ++e) {
+          const int key = first + j * 8 + e;
+          if (key < p.t && row[key * p.mask_stride[3]] != 0) bits |= 1u << (j * 2 + e);
+        }
+      }
     }
     seen.bits[half] = bits;
   }

@@ -210,20 +210,53 @@ TRT_DEVICE void StoreVectors(const Params& p, const TrtEpilogueArgs& e, const fl
 }
 
 #else
+TRT_DEVICE float BiasAt(const Params& p, int column) {
+#ifdef TRT_BIAS
+  return FromStorage(static_cast<const TRT_BIAS*>(p.bias)[column]);
+#else
+  return 0.0f;
+#endif
+}
+
 // The same for rows of any alignment and length: neighbouring lanes store neighbouring elements.
 TRT_DEVICE void StoreElements(const Params& p, const TrtEpilogueArgs& e, const float* staged,
                               int row, int first) {
   const int rows = min(16, p.m - row);
 #pragma unroll 1
   for (int c = static_cast<int>(threadIdx.x) % 32; c < min(kChunk, p.n - first); c += 32) {
-    float bias = 0.0f;
-#ifdef TRT_BIAS
-    bias = FromStorage(static_cast<const TRT_BIAS*>(p.bias)[first + c]);
-#endif
+    const float bias = BiasAt(p, first + c);
 #pragma unroll 4
     for (int r = 0; r < rows; ++r) {
       p.out[(row + r) * p.out_row + first + c] =
           trt_epilogue(staged[StagedAt(r, c)] + bias, e, row + r, first + c);
+    }
+  }
+}
+
+// Whole chunks of 64 columns of 16-bit results: a lane stores pairs at multiples of 4 bytes. Where a
+// row starts between two of those, its pairs start one column later, and the last lane has its first
+// and its last column instead.
+TRT_DEVICE void StorePairs(const Params& p, const TrtEpilogueArgs& e, const float* staged, int row,
+                           int first) {
+  const int lane = static_cast<int>(threadIdx.x) % 32, c = lane * 2;
+  const int last = lane == 31 ? 0 : c + 2;  // the second column of a row that starts in between
+  const float bias[3] = {BiasAt(p, first + c), BiasAt(p, first + c + 1), BiasAt(p, first + last)};
+  const int rows = min(16, p.m - row);
+#pragma unroll 4
+  for (int r = 0; r < rows; ++r) {
+    trt_out* to = p.out + (row + r) * p.out_row + first;
+    const bool odd = (reinterpret_cast<u64>(to) & 2) != 0;
+    const int c0 = odd ? c + 1 : c, c1 = odd ? last : c + 1;
+    Pack<trt_out, 2> pair;
+    pair.v[0] = trt_epilogue(staged[StagedAt(r, c0)] + (odd ? bias[1] : bias[0]), e, row + r,
+                             first + c0);
+    pair.v[1] = trt_epilogue(staged[StagedAt(r, c1)] + (odd ? bias[2] : bias[1]), e, row + r,
+                             first + c1);
+    if (c1 == c0 + 1) {
+      pair.StoreAligned(to + c0);
+    } else {
+      to[c0] = pair.v[0];
+      to[c1] = pair.v[1];
     }
   }
 }
@@ -247,7 +280,11 @@ TRT_DEVICE void Finish(const Params& p, const TrtEpilogueArgs& e, const Place& a
 #if VECTORS
       StoreVectors(p, e, staged, row, first, bias);
 #else
-      StoreElements(p, e, staged, row, first);
+      if (kChunk == 64 && sizeof(trt_out) == 2 && first + kChunk <= p.n) {
+        StorePairs(p, e, staged, row, first);
+      } else {
+        StoreElements(p, e, staged, row, first);
+      }
 #endif
     }
   }

@@ -1,7 +1,7 @@
 // Group normalisation of dense channels-last images, [N, pixels, C] by groups of neighbouring
 // channels, in two launches: sums of slices of the pixels, then the results. Each thread keeps
 // kVector channels of one group. DATA is the storage type of x and the output, WEIGHT and BIAS
-// those of the parameters. REQUIRES: C / kVector <= kThreads, groups <= kMaxGroups.
+// those of the parameters; SILU 1: of each result x, x * sigmoid(x). REQUIRES: C / kVector <= kThreads, groups <= kMaxGroups.
 #include "math.cuh"
 
 constexpr int kThreads = 512;
@@ -165,7 +165,8 @@ extern "C" __global__ void __launch_bounds__(kThreads, 2) group_apply(const Para
       if (at >= end) break;
 #pragma unroll
       for (int v = 0; v < kVector; ++v) {
-        packs[u].Set(v, (packs[u].Get(v) - mean) * scale[v] + bias[v]);
+        const float y = (packs[u].Get(v) - mean) * scale[v] + bias[v];
+        packs[u].Set(v, SILU ? PwSilu(y) : y);
       }
       packs[u].Store(p.out + place.Offset(p, at), kVector, (p.aligned & 2) != 0);
     }
