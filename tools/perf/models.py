@@ -215,6 +215,8 @@ SPECS: Mapping[str, Spec] = {
 }
 
 MODEL_NAMES: tuple[str, ...] = tuple(SPECS)
+# Billions of weights or operations: too much for a benchmark of all models on a CPU.
+LARGE_NAMES: tuple[str, ...] = ("sd_unet", "llama8_prefill", "llama8_decode")
 
 
 def _spec(name: str) -> Spec:
