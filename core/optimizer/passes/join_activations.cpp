@@ -1,5 +1,5 @@
-// An activation that follows a norm of groups becomes part of it, on GPUs: their kernel has the values
-// in registers, where a loop of its own would read and write them again.
+// An activation that follows a norm of groups becomes part of it, on GPUs: their kernel has the
+// values in registers, where a loop of its own would read and write them again.
 #include "core/optimizer/pass.h"
 #include "core/optimizer/rewriter.h"
 

@@ -219,8 +219,8 @@ TEST(RecogniseActivations, FindsGeluAndSilu) {
   EXPECT_EQ(op_of(Apply(RecogniseActivations, head + tanh + tail)), PointwiseOp::kGeluTanh);
   // As halves spell it: numbers are f32, with casts around each operation.
   const std::string half =
-      "input %h : f16[2, 5]\n%x = Cast(%h) {to=dtype:f32}\n" +
-      head.substr(head.find('\n') + 1) + tanh.substr(0, tanh.find("%a =")) +
+      "input %h : f16[2, 5]\n%x = Cast(%h) {to=dtype:f32}\n" + head.substr(head.find('\n') + 1) +
+      tanh.substr(0, tanh.find("%a =")) +
       "%a = Elementwise(%in, %s) {op=op:Mul}\n%ah = Cast(%a) {to=dtype:f16}\n"
       "%fh = Unary(%ah) {op=op:Tanh}\n%f = Cast(%fh) {to=dtype:f32}\n"
       "%p = Elementwise(%f, %one) {op=op:Add}\n%ph = Cast(%p) {to=dtype:f16}\n"

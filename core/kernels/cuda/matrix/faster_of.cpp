@@ -157,8 +157,8 @@ std::optional<int> Choose(const PrepareArgs& args, const ResultStage& stage, Mat
 std::unique_ptr<MatrixState> FasterOf(const PrepareArgs& args, const Product& product,
                                       const ResultStage& stage, std::unique_ptr<MatrixState> own) {
   if (args.gpu == nullptr || args.outputs[0].numel() == 0 || product.k == 0) return own;
-  auto offers = LibraryState::Offers(*args.gpu, product, stage, args.inputs, args.outputs[0],
-                                     kMostOffers);
+  auto offers =
+      LibraryState::Offers(*args.gpu, product, stage, args.inputs, args.outputs[0], kMostOffers);
   if (offers.empty()) return own;
   const std::string key = KeyOf(*args.gpu, product, stage);
   std::optional<int> choice = Choices().Find(key);

@@ -20,9 +20,7 @@ namespace lt = device::cuda::lt;
 
 constexpr uint64_t kMostWorkspace = uint64_t{16} << 20;
 
-int LibraryType(DataType type) {
-  return type == DataType::kFloat16 ? lt::kFloat16 : lt::kBFloat16;
-}
+int LibraryType(DataType type) { return type == DataType::kFloat16 ? lt::kFloat16 : lt::kBFloat16; }
 
 // One handle per GPU, for as long as anyone uses it.
 std::shared_ptr<LtContext> HandleOf(const Gpu& gpu, const CublasLt& table) {
@@ -46,7 +44,8 @@ bool IsAddend(const TensorView& view, const TensorView& output) {
 
 }  // namespace
 
-// The product as the library's column-major matrices: out^T = b a^T, with rows of values as columns.
+// The product as the library's column-major matrices: out^T = b a^T, with rows of values as
+// columns.
 struct LibraryState::Problem {
   const CublasLt* table = nullptr;
   std::shared_ptr<LtContext> handle;
@@ -84,9 +83,11 @@ struct LibraryState::Problem {
   }
 };
 
-std::vector<std::unique_ptr<LibraryState>> LibraryState::Offers(
-    const Gpu& gpu, const Product& p, const ResultStage& stage, std::span<const TensorView> inputs,
-    const TensorView& output, int most) {
+std::vector<std::unique_ptr<LibraryState>> LibraryState::Offers(const Gpu& gpu, const Product& p,
+                                                                const ResultStage& stage,
+                                                                std::span<const TensorView> inputs,
+                                                                const TensorView& output,
+                                                                int most) {
   std::vector<std::unique_ptr<LibraryState>> offers;
   const auto plain = stage.Plain();
   if (!plain.has_value() || !IsHalf(p.dtype) || output.dtype != p.dtype || p.windows ||
@@ -150,9 +151,9 @@ Status LibraryState::Run(const RunArgs& args, const ResultStage& stage, const vo
   const float adds = p.adds ? 1 : 0;
   void* out = args.outputs[0].data;
   const void* addend = p.adds ? args.inputs[p.addend].data : out;
-  const int failed = p.table->matmul(p.handle.get(), p.desc, &one, b, p.weights, a, p.rows, &adds,
-                                     addend, p.out, out, p.out, &algorithm_, workspace_.get(),
-                                     workspace_bytes_, args.stream);
+  const int failed =
+      p.table->matmul(p.handle.get(), p.desc, &one, b, p.weights, a, p.rows, &adds, addend, p.out,
+                      out, p.out, &algorithm_, workspace_.get(), workspace_bytes_, args.stream);
   if (failed != 0) return InternalError("[cublaslt] a product failed with status ", failed);
   return Status::Ok();
 }

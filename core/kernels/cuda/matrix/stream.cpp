@@ -88,17 +88,16 @@ std::string SourceOf(const Product& p, const StreamTile& tile, const std::string
   const int loader = tile.warpgroups < 3 ? 24 : 32;
   const int worker = std::min(kMostWorkerRegisters, (per_thread * tile.threads() - loader * 128) /
                                                         (tile.warpgroups * 128) / 8 * 8);
-  return StrCat("#include \"common.cuh\"\n",
-                Define("TRT_MMA_TYPES", StrCat("\"", type, ".", type, "\"")),
-                Define("TRT_IN", type), Define("TRT_HALF_MATH", 1), Define("TILE_M", tile.m),
-                Define("TILE_N", tile.n), Define("STAGES", tile.stages),
-                Define("TEAMS", tile.teams), Define("WARPS_M", tile.warpgroups * 4 / tile.teams),
-                Define("WARPS_N", 1), Define("TRT_WGMMA", 1), Define("A_ALIGN", 8),
-                Define("B_ALIGN", 8), Define("CONV", p.windows ? 1 : 0), Define("B_CONSTANT", 1),
-                Define("SPLIT", 1), Define("TERMS", 1), Define("TRT_STREAM", 1),
-                Define("VECTORS", HasVectors(p) ? 1 : 0),
-                Define("LOADER_REGISTERS", loader), Define("WORKER_REGISTERS", worker),
-                "#include \"tile_load.cuh\"\n", result, SourceText("gemm_stream.cu"));
+  return StrCat(
+      "#include \"common.cuh\"\n", Define("TRT_MMA_TYPES", StrCat("\"", type, ".", type, "\"")),
+      Define("TRT_IN", type), Define("TRT_HALF_MATH", 1), Define("TILE_M", tile.m),
+      Define("TILE_N", tile.n), Define("STAGES", tile.stages), Define("TEAMS", tile.teams),
+      Define("WARPS_M", tile.warpgroups * 4 / tile.teams), Define("WARPS_N", 1),
+      Define("TRT_WGMMA", 1), Define("A_ALIGN", 8), Define("B_ALIGN", 8),
+      Define("CONV", p.windows ? 1 : 0), Define("B_CONSTANT", 1), Define("SPLIT", 1),
+      Define("TERMS", 1), Define("TRT_STREAM", 1), Define("VECTORS", HasVectors(p) ? 1 : 0),
+      Define("LOADER_REGISTERS", loader), Define("WORKER_REGISTERS", worker),
+      "#include \"tile_load.cuh\"\n", result, SourceText("gemm_stream.cu"));
 }
 
 // Rows of k values.
@@ -179,8 +178,8 @@ Result<std::unique_ptr<StreamState>> StreamState::Create(std::string_view /*tag*
 
 Status StreamState::Run(const RunArgs& args, const ResultStage& stage, const void* a,
                         const void* b) {
-  const bool results_fit = !HasVectors(product_) || (IsAligned(args.outputs[0].data) &&
-                                                     IsAligned(stage.Bias(args.inputs)));
+  const bool results_fit = !HasVectors(product_) ||
+                           (IsAligned(args.outputs[0].data) && IsAligned(stage.Bias(args.inputs)));
   if (!IsAligned(a) || !IsAligned(b) || !results_fit) {
     if (any_ == nullptr) {
       TRT_ASSIGN_OR_RETURN(any_, ProductState::Create("cuda.gemm", args.gpu, product_, result_));

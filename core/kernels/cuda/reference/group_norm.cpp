@@ -6,8 +6,8 @@
 namespace torch_tensorrt::core::kernels::cuda {
 namespace {
 
-constexpr int64_t kThreads = 512;        // as in group_norm.cu
-constexpr int64_t kMaxGroups = 256;      // as there
+constexpr int64_t kThreads = 512;       // as in group_norm.cu
+constexpr int64_t kMaxGroups = 256;     // as there
 constexpr int64_t kMaxSlices = 128;     // each block reads the sums of all slices of its image
 constexpr int64_t kWholeBlocks = 2;     // rounds of pixels that pay for a block
 constexpr int64_t kEnoughBlocks = 528;  // for a large GPU; scratch must not depend on the GPU

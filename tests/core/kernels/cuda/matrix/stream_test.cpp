@@ -147,9 +147,8 @@ TEST(CudaStreamTest, Activations) {
   product.a.row = product.b.row = 8;
   product.b_constant = true;
   product.out_row = n;
-  for (const PointwiseOp op :
-       {PointwiseOp::kGeluErf, PointwiseOp::kGeluTanh, PointwiseOp::kSilu, PointwiseOp::kSigmoid,
-        PointwiseOp::kTanh}) {
+  for (const PointwiseOp op : {PointwiseOp::kGeluErf, PointwiseOp::kGeluTanh, PointwiseOp::kSilu,
+                               PointwiseOp::kSigmoid, PointwiseOp::kTanh}) {
     const Attributes attributes{{"epilogue", Apply(op)}};
     const Attributes reference{{"epilogue", Apply(op)}, {"transpose_b", true}};
     const Dims dims{m, n};
