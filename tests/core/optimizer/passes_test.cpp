@@ -226,7 +226,7 @@ TEST(RecogniseActivations, FindsGeluAndSilu) {
       "%p = Elementwise(%f, %one) {op=op:Add}\n%ph = Cast(%p) {to=dtype:f16}\n"
       "%hh = Cast(%hx) {to=dtype:f16}\n%y = Elementwise(%hh, %ph) {op=op:Mul}\n"
       "output \"y\" %y\n";
-  EXPECT_EQ(op_of(Apply(RecogniseActivations, half)), PointwiseOp::kGeluTanh);
+  EXPECT_EQ(op_of(Apply(RecogniseActivations, half, 2e-3)), PointwiseOp::kGeluTanh);
   EXPECT_EQ(op_of(Apply(RecogniseActivations,
                         "input %x : f32[5]\n%s = Unary(%x) {op=op:Sigmoid}\n"
                         "%y = Elementwise(%s, %x) {op=op:Mul}\noutput \"y\" %y\n")),
