@@ -66,7 +66,7 @@ TRT_DEVICE float ShiftOf(const Params& p, i64 image, int group) {
 }
 
 // Of kAhead rounds of pixels: loads under way together. Beyond the end the last pixel again.
-constexpr int kAhead = 4;
+constexpr int kAhead = kVector < 8 ? 4 : 3;  // two blocks' registers on a multiprocessor
 TRT_DEVICE void LoadAhead(const Params& p, const Place& place, i64 pixel, i64 end,
                           Pack<DATA, kVector> (&packs)[kAhead]) {
 #pragma unroll
