@@ -14,7 +14,7 @@ copyright = f"2026, {author}"
 release = "0.1.0"
 
 extensions = ["settings_table", "tag_table"]
-exclude_patterns = ["_ext", "performance_table.rst"]
+exclude_patterns = ["_ext", "performance_table.rst", "performance_gpu_table.rst"]
 html_theme = "alabaster"
 html_theme_options = {"page_width": "1100px", "fixed_sidebar": True}
 html_copy_source = False

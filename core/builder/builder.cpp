@@ -21,6 +21,7 @@ Result<BuildResult> Build(ir::Network network, const BuilderConfig& config) {
   const auto optimize_start = std::chrono::steady_clock::now();
   optimizer::OptimizeOptions options;
   options.disabled = config.disabled_passes;
+  options.target = config.target;
   options.dump = config.dump;
   if (config.optimization_level == 0) {
     for (const optimizer::PassInfo& pass : optimizer::ListPasses()) {

@@ -31,7 +31,8 @@
 //                     channels_last: x [N,spatial...,C], w [I,spatial...,O/g]
 //                     else x [N,C,spatial...], w [I,O/g,spatial...]
 //   Normalization     kind layer|rms (over the last norm_rank dims), group (x [N,C,...]; groups; or
-//                     channels_last [N,...,C]), batch (inference: mean, variance)
+//                     channels_last [N,...,C]; silu: then x * sigmoid(x)), batch (inference:
+//                     mean, variance)
 //                     inputs x[, weight][, bias] by has_weight/has_bias; batch: x, mean,
 //                     variance[, weight][, bias]
 //   Attention         (q [B,H,S,D], k [B,Hk,T,D], v [B,Hk,T,Dv][, mask]) H % Hk == 0
@@ -89,7 +90,7 @@
     "channels_last:bool? epilogue:prog?")                                                          \
   X(Normalization, 1, 5, 1,                                                                        \
     "kind:str eps:f64 norm_rank:int? groups:int? has_weight:bool? has_bias:bool? "                 \
-    "channels_last:bool?")                                                                         \
+    "channels_last:bool? silu:bool?")                                                              \
   X(Attention, 3, 4, 1, "scale:f64 causal:bool? out_bshd:bool? hidden_nan:bool?")                  \
   X(RotaryEmbedding, 3, 3, 1, "interleaved:bool?")                                                 \
   X(Reshape, 1, 1, 1, "dims:syms")                                                                 \

@@ -10,12 +10,14 @@
 #include <vector>
 
 #include "core/ir/network.h"
+#include "core/types/target.h"
 
 namespace torch_tensorrt::core::optimizer {
 
 struct OptimizeOptions {
   std::set<std::string> disabled;  // names of passes to skip
-  bool verify = true;              // Network::Verify after each pass
+  Target target = Target::kCpu;
+  bool verify = true;  // Network::Verify after each pass
   // Called after each pass that ran with its name and the network's text, when set.
   std::function<void(const std::string& pass, const std::string& text)> dump;
 };

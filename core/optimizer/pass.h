@@ -14,6 +14,7 @@ struct Pass {
   std::string_view name;  // permanent: users disable passes by it
   std::string_view doc;
   PassFn run;
+  bool gpu_only = false;
 };
 
 // passes/<name>.cpp
@@ -31,6 +32,7 @@ Result<bool> SimplifyMatMul(ir::Network* network);
 Result<bool> MergeSiblingMatMuls(ir::Network* network);
 Result<bool> AttentionLayout(ir::Network* network);
 Result<bool> AssignLayout(ir::Network* network);
+Result<bool> JoinActivations(ir::Network* network);
 Result<bool> FusePointwise(ir::Network* network);
 Result<bool> FuseEpilogues(ir::Network* network);
 

@@ -36,6 +36,8 @@ constexpr Pass kPipeline[] = {
     kCanonicalise,
     kFold,
     kCommon,
+    {"join_activations", "on GPUs, activations become part of the norms before them",
+     JoinActivations, true},
     {"fuse_pointwise", "pointwise and row-reduction groups become loops", FusePointwise},
     {"fuse_epilogues", "loops after a product run in its epilogue", FuseEpilogues},
     kDead,
@@ -72,6 +74,7 @@ Result<OptimizeReport> Optimize(ir::Network* network, const OptimizeOptions& opt
   for (const Pass& pass : kPipeline) {
     const std::string name(pass.name);
     if (options.disabled.count(name) != 0) continue;
+    if (pass.gpu_only && options.target != Target::kCuda) continue;
     const auto start = std::chrono::steady_clock::now();
     auto changed = pass.run(network);
     if (!changed.ok()) {

@@ -26,6 +26,7 @@ Result<StepSpec> DescribeNormalization(const TacticQuery& query) {
   TRT_RETURN_IF_ERROR(NeedFloat(query));
   if (query.layer.attrs.Str("kind") == "batch")
     return Unsupported("batch norm is a pointwise loop");
+  if (query.layer.attrs.Bool("silu")) return Unsupported("SiLU is a pointwise loop");
   return PassThrough(query, "cpu.normalization", LayoutNeed::kContiguous);
 }
 

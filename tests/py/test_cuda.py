@@ -229,3 +229,69 @@ def test_the_device_option_must_agree() -> None:
     close(compiled(device="cuda:0")(image()), net()(image()))
     with pytest.raises(ValueError, match="device"):
         compiled(device="cpu")
+
+
+@torch.no_grad()
+def test_a_thousand_replays_are_the_same_to_the_bit() -> None:
+    fast, x = compiled(), image()
+    expected = fast(x).clone()
+    close(expected, net()(x))
+    wrong = torch.zeros((), dtype=torch.int64, device="cuda")
+    for _ in range(1000):
+        got = fast(x)
+        wrong += (got != expected).sum()
+        got.fill_(float("nan"))  # the allocator hands this memory out again: all must be written
+        del got
+    assert int(wrong) == 0
+    assert engine_of(fast).stats()["graph_launches"] >= 900
+
+
+@torch.no_grad()
+def test_shapes_streams_and_buffers_alternate_in_many_threads() -> None:
+    shapes = {f"{k}_shape": (n, 3, 16, 16) for k, n in (("min", 1), ("opt", 4), ("max", 64))}
+    fast = compiled(torch_tensorrt.Input(**shapes, dtype=torch.float16))
+    model = net()
+    inputs = [image(batch, seed=batch) for batch in (1, 2, 7, 33)]
+    expected = [model(x) for x in inputs]
+    torch.cuda.synchronize()
+    failures: list[Exception] = []
+
+    def work(first: int) -> None:
+        streams = [torch.cuda.Stream() for _ in range(2)]
+        try:
+            for turn in range(24):
+                index = (first + turn) % len(inputs)
+                with torch.cuda.stream(streams[turn % 2]):
+                    got = fast(inputs[index] if turn % 3 else inputs[index].clone())
+                    torch.cuda.current_stream().synchronize()
+                    close(got, expected[index])
+                    got.fill_(float("nan"))
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+@torch.no_grad()
+def test_out_of_memory_is_reported_and_the_engine_goes_on() -> None:
+    model = nn.Sequential(nn.Linear(64, 65536), nn.GELU(), nn.Linear(65536, 8)).eval().cuda().half()
+    shapes = {"min_shape": (1, 64), "opt_shape": (2, 64), "max_shape": (65536, 64)}
+    fast = torch_tensorrt.compile(
+        model, arg_inputs=[torch_tensorrt.Input(**shapes, dtype=torch.float16)], **OPTIONS
+    )
+    small, large = (torch.randn(n, 64, device="cuda").half() for n in (2, 65536))
+    close(fast(small), model(small))
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info()
+    taken = torch.empty(max(free - (1 << 30), 0), dtype=torch.uint8, device="cuda")
+    with pytest.raises(torch.OutOfMemoryError, match="memory"):
+        fast(large)  # 8 GiB between the layers
+    close(fast(small), model(small))
+    del taken
+    torch.cuda.empty_cache()
+    close(fast(large)[:2], model(large[:2]))

@@ -1,15 +1,18 @@
 """Checks and times this project on an NVIDIA GPU; see README.md beside this.
 
-Usage: ``python tools/gpu/check.py --json out.json [--build DIR] [--only op,model,time]``
+Usage: ``python tools/gpu/check.py --json out.json [--build DIR] [--only op,model,sanitize,time]``
 Exit status 1 when a check failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import json
 import os
 import queue
+import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -133,10 +136,58 @@ def run_all(jobs: list[str], workers: int, timeout: float, deadline: float) -> l
     return results
 
 
+# Racecheck follows every access of shared memory: one model that has products, a convolution, norms
+# and attention takes minutes.
+SANITIZED = {
+    "memcheck": (
+        "model:resnet50:f16",
+        "model:bert_base:f16",
+        "model:llama4_decode:f16",
+        "model:unet_block:f16",
+        "model:gpt2_prefill:f32",
+    ),
+    "racecheck": ("model:unet_block:f16",),
+}
+
+
+def sanitize(tool: str, seconds: float) -> dict[str, Any]:
+    """Small models under compute-sanitizer's ``tool``: its summary, or why it did not run."""
+    program = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    if not Path(program).exists():
+        return {"job": f"sanitize:{tool}", "ok": True, "skipped": "no compute-sanitizer here"}
+    command = [program, "--tool", tool, "--error-exitcode", "9"]
+    wanted = SANITIZED[tool]
+    process = subprocess.Popen(
+        [*command, sys.executable, "-m", "tools.gpu.jobs"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'py'}:{ROOT}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,  # the program's own child must end with it
+    )
+    try:
+        output, _ = process.communicate("".join(f"{job}\n" for job in wanted), timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return {"job": f"sanitize:{tool}", "ok": False, "error": f"longer than {seconds:.0f} s"}
+    jobs = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    lines = [line for line in output.splitlines() if line.startswith("=========")]
+    summary = next((line for line in lines if "SUMMARY" in line), "no summary")
+    passed = process.returncode == 0 and len(jobs) == len(wanted) and all(j["ok"] for j in jobs)
+    failed = [f"{j['job']}: {j['error']}" for j in jobs if not j["ok"]]
+    result = {"job": f"sanitize:{tool}", "ok": passed, "jobs": len(jobs), "summary": summary}
+    if not passed:
+        result["error"] = " | ".join([summary, f"exit {process.returncode}", *failed, *lines[:12]])
+    return result
+
+
 def table(results: list[dict[str, Any]]) -> str:
     """Counts, failures grouped by message, and the timings."""
     lines = []
-    for kind in ("op", "model", "time"):
+    for kind in ("op", "model", "sanitize", "time"):
         own = [r for r in results if r["job"].startswith(kind)]
         lines.append(f"{kind}: {sum(r['ok'] for r in own)} of {len(own)} pass")
     failures: dict[str, list[str]] = {}
@@ -158,7 +209,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", default="gpu_check.json")
     parser.add_argument("--build", default="", help="folder to build in first")
-    parser.add_argument("--only", default="model,op,time")
+    parser.add_argument("--only", default="model,op,sanitize,time")
     parser.add_argument("--models", default="", help="zoo names; all by default")
     parser.add_argument("--dtypes", default="f16")
     parser.add_argument("--batches", default="1")
@@ -178,6 +229,10 @@ def main() -> int:
     models = options.models.split(",") if options.models else []
     kinds = options.only.split(",")
     results = run_all(all_jobs(kinds, models), options.workers, options.timeout, deadline)
+    if "sanitize" in kinds:
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            left = max(deadline - time.perf_counter(), 1)
+            results += pool.map(lambda tool: sanitize(tool, left), ("memcheck", "racecheck"))
     if "time" in kinds:
         timings = timing_jobs(
             models or list(MODEL_NAMES),

@@ -57,7 +57,7 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--models", default="all", help="comma-separated, or all (default)")
+    parser.add_argument("--models", default="all", help="comma-separated, or all but the largest")
     parser.add_argument("--peers", default="all", help=f"of {','.join(peers.CANDIDATES)}, or all")
     parser.add_argument("--dtype", default="f32", choices=tuple(DTYPES))
     parser.add_argument("--batch", type=int, default=1, help="batch size (default 1)")
@@ -72,7 +72,9 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     arguments = parser.parse_args(argv)
     for name, known in (("models", models.MODEL_NAMES), ("peers", tuple(peers.CANDIDATES))):
         chosen = getattr(arguments, name)
-        names = list(known) if chosen == "all" else chosen.split(",")
+        names = chosen.split(",")
+        if chosen == "all":
+            names = [n for n in known if n not in models.LARGE_NAMES]
         unknown = [n for n in names if n not in known]
         if unknown:
             parser.error(f"unknown {name} {', '.join(unknown)}; known: {', '.join(known)}")

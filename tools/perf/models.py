@@ -1,4 +1,4 @@
-"""The model zoo: twelve real architectures with seeded random weights and plain tensor signatures.
+"""The model zoo: real architectures with seeded random weights and plain tensor signatures.
 
 Every case is an ``nn.Module`` whose inputs and outputs are tensors (tuples of tensors), never
 Hugging Face output or cache objects, so one module serves ``torch.export``, ``torch.compile``,
@@ -29,7 +29,8 @@ from torch import nn
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read by transformers at import
 
-from tools.perf import wrappers
+from tools.perf import diffusion, vision, wrappers
+from tools.perf.weights import repeated_normal
 
 SEED = 20260
 
@@ -123,6 +124,10 @@ def _prefill_spec(family: str, build: Callable[[bool], nn.Module], opt: int) -> 
     )
 
 
+def _normal(shape: tuple[int, ...], generator: torch.Generator) -> torch.Tensor:
+    return torch.randn(shape, generator=generator)
+
+
 def _decode_spec(family: str, build: Callable[[bool], nn.Module], opt: int) -> Spec:
     def inputs(
         sizes: Mapping[str, int], dtype: torch.dtype, gen: torch.Generator, small: bool
@@ -130,7 +135,9 @@ def _decode_spec(family: str, build: Callable[[bool], nn.Module], opt: int) -> S
         layers, heads, width = wrappers.cache_geometry(family, small)
         shape = (sizes["batch"], heads, sizes["past"], width)
         ids = _tokens(wrappers.vocab_size(family, small), sizes, 1, gen)
-        cache = [torch.randn(shape, generator=gen).to(dtype) for _ in range(2 * layers)]
+        large = 2 * layers * torch.Size(shape).numel() > 1 << 27
+        draw = repeated_normal if large else _normal
+        cache = [draw(shape, gen).to(dtype) for _ in range(2 * layers)]
         return [ids, *cache]
 
     def layout(small: bool) -> list[dict[int, str]]:
@@ -154,6 +161,16 @@ def _unet_inputs(
     latent = torch.randn(sizes["batch"], channels, side, side, generator=gen)
     time = torch.randn(sizes["batch"], embed, generator=gen)
     return [latent.to(dtype), time.to(dtype)]
+
+
+def _diffusion_inputs(
+    sizes: Mapping[str, int], dtype: torch.dtype, gen: torch.Generator, small: bool
+) -> list[torch.Tensor]:
+    side, length, width = (8, 7, 48) if small else (64, 77, 768)
+    latent = torch.randn(sizes["batch"], 4, side, side, generator=gen)
+    steps = torch.randint(1, 1000, (sizes["batch"],), generator=gen)
+    text = torch.randn(sizes["batch"], length, width, generator=gen)
+    return [latent.to(dtype), steps.to(dtype), text.to(dtype)]
 
 
 SPECS: Mapping[str, Spec] = {
@@ -184,9 +201,22 @@ SPECS: Mapping[str, Spec] = {
         lambda small: {"batch": _batch()},
         lambda small: [{0: "batch"}, {0: "batch"}],
     ),
+    "mobilenetv3_l": _image_spec(vision.mobilenet_v3, size=224, small_size=64),
+    "efficientnet_b0": _image_spec(vision.efficientnet_b0, size=224, small_size=64),
+    "gpt2_512": _prefill_spec("gpt2", wrappers.gpt2, 512),
+    "llama8_prefill": _prefill_spec("llama8", wrappers.llama8, 512),
+    "llama8_decode": _decode_spec("llama8", wrappers.llama8, 2048),
+    "sd_unet": Spec(
+        diffusion.sd_unet,
+        _diffusion_inputs,
+        lambda small: {"batch": _batch()},
+        lambda small: [{0: "batch"}, {0: "batch"}, {0: "batch"}],
+    ),
 }
 
 MODEL_NAMES: tuple[str, ...] = tuple(SPECS)
+# Billions of weights or operations: too much for a benchmark of all models on a CPU.
+LARGE_NAMES: tuple[str, ...] = ("sd_unet", "llama8_prefill", "llama8_decode")
 
 
 def _spec(name: str) -> Spec:

@@ -37,6 +37,8 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 from transformers.masking_utils import AttentionMaskInterface, sdpa_mask
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
+from tools.perf.weights import build_large
+
 Tensors = tuple[torch.Tensor, ...]
 
 _SMALL_VOCAB = {"vocab_size": 211, "bos_token_id": 0, "eos_token_id": 0}
@@ -309,6 +311,25 @@ def llama4(small: bool) -> nn.Module:
     return CausalLM(LlamaForCausalLM(_sdpa(_llama_config(small), "grouped_sdpa")))
 
 
+def _llama8_config(small: bool) -> LlamaConfig:
+    if small:
+        return _llama_config(True)
+    sizes = {"hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 8}
+    heads = {"num_attention_heads": 32, "num_key_value_heads": 8}
+    return LlamaConfig(**sizes, **heads, vocab_size=32000, max_position_embeddings=4096)
+
+
+def llama8(small: bool) -> nn.Module:
+    """Eight layers of Llama-8B (hidden size 4096, 32 query, 8 key/value heads), or two narrow."""
+    config = _sdpa(_llama8_config(small), "grouped_sdpa")
+    if small:
+        return CausalLM(LlamaForCausalLM(config))
+    module = CausalLM(build_large(lambda: LlamaForCausalLM(config)))
+    rotary = module.model.model.rotary_emb
+    module.model.model.rotary_emb = type(rotary)(config)  # its frequencies were not kept
+    return module
+
+
 def whisper_encoder(small: bool) -> nn.Module:
     """Whisper-tiny's encoder on 30 s of audio, or two narrow layers on 64 frames."""
     if small:
@@ -328,17 +349,22 @@ def unet_block(small: bool) -> nn.Module:
 
 
 def vocab_size(family: str, small: bool) -> int:
-    """Vocabulary of a text family ("bert", "gpt2", "llama4")."""
-    configs = {"bert": _bert_config, "gpt2": _gpt2_config, "llama4": _llama_config}
+    """Vocabulary of a text family ("bert", "gpt2", "llama4", "llama8")."""
+    configs = {
+        "bert": _bert_config,
+        "gpt2": _gpt2_config,
+        "llama4": _llama_config,
+        "llama8": _llama8_config,
+    }
     return int(configs[family](small).vocab_size)
 
 
 def cache_geometry(family: str, small: bool) -> tuple[int, int, int]:
-    """Layers, key/value heads and head width of a decoder family ("gpt2", "llama4")."""
+    """Layers, key/value heads and head width of a decoder family ("gpt2", "llama4", "llama8")."""
     if family == "gpt2":
         gpt = _gpt2_config(small)
         return gpt.n_layer, gpt.n_head, gpt.n_embd // gpt.n_head
-    config = _llama_config(small)
+    config = _llama8_config(small) if family == "llama8" else _llama_config(small)
     width = config.hidden_size // config.num_attention_heads
     return config.num_hidden_layers, config.num_key_value_heads, width
 

@@ -122,6 +122,7 @@ Status RunGroup(const RefArgs& args) {
   const Affine affine = ReadAffine(args, 1);
   std::vector<double> values = ReadAll<double>(args.in(0));
   const double eps = args.attributes.Double("eps");
+  const bool silu = args.attributes.Bool("silu");
   for (int64_t n = 0; n < view.batch; ++n) {
     for (int64_t g = 0; g < groups; ++g) {
       const auto channel = [&](int64_t k) { return g * per_group + k / view.spatial; };
@@ -131,6 +132,7 @@ Status RunGroup(const RefArgs& args) {
       for (int64_t k = 0; k < size; ++k) {
         double& v = values[index(k)];
         v = affine((v - m.mean) * m.inverse, At(channel(k)));
+        if (silu) v /= 1 + std::exp(-v);
       }
     }
   }

@@ -18,6 +18,19 @@ bool Near(double a, double b, DataType type) {
   return std::abs(a - b) <= 2 * eps * std::abs(b);
 }
 
+// What `id` is but for casts among floats of up to 32 bits: operations of halves and numbers are
+// spelled in f32 with casts around them, which fusion drops.
+TensorId Bare(const Rewriter& rw, TensorId id) {
+  const auto narrow = [&](TensorId x) {
+    return IsFloat(rw.dtype(x)) && rw.dtype(x) != DataType::kFloat64;
+  };
+  while (const Layer* cast = rw.Made(id, LayerKind::kCast)) {
+    if (!narrow(id) || !narrow(cast->inputs[0])) break;
+    id = cast->inputs[0];
+  }
+  return id;
+}
+
 // A product taken apart: the factor of all constants and the other operands. Shared inner products
 // are taken apart too.
 struct Factors {
@@ -30,6 +43,7 @@ void CollectFactors(const Rewriter& rw, TensorId id, int depth, Factors* out) {
     out->constant *= *value;
     return;
   }
+  id = Bare(rw, id);
   const Layer* mul = rw.MadeBy(id, PointwiseOp::kMul);
   const Layer* div = rw.MadeBy(id, PointwiseOp::kDiv);
   if (div != nullptr && depth > 0) {
@@ -55,10 +69,10 @@ Factors FactorsOf(const Rewriter& rw, TensorId id) {
 
 // The operand when `id` is operand + value.
 TensorId AddedTo(const Rewriter& rw, TensorId id, double value) {
-  const Layer* add = rw.MadeBy(id, PointwiseOp::kAdd);
+  const Layer* add = rw.MadeBy(Bare(rw, id), PointwiseOp::kAdd);
   if (add == nullptr) return kNone;
   for (size_t i = 0; i < 2; ++i) {
-    if (rw.IsUniform(add->inputs[1 - i], value)) return add->inputs[i];
+    if (rw.IsUniform(add->inputs[1 - i], value)) return Bare(rw, add->inputs[i]);
   }
   return kNone;
 }
@@ -71,7 +85,7 @@ bool IsTanhArgument(const Rewriter& rw, TensorId id, TensorId x) {
   const Layer* sum = rw.MadeBy(outer.tensors[0], PointwiseOp::kAdd);
   if (sum == nullptr) return false;
   for (size_t i = 0; i < 2; ++i) {
-    if (sum->inputs[i] != x) continue;
+    if (Bare(rw, sum->inputs[i]) != x) continue;
     const Factors cube = FactorsOf(rw, sum->inputs[1 - i]);
     if (Near(cube.constant, 0.044715, type) && cube.tensors == std::vector<TensorId>{x, x, x}) {
       return true;
@@ -107,6 +121,7 @@ Result<TensorId> Gelu(Rewriter& rw, const Layer& layer) {
     const TensorId x = factors.tensors[i];
     const TensorId curve = AddedTo(rw, factors.tensors[1 - i], 1);
     if (curve == kNone || rw.dims(x) != rw.dims(layer.outputs[0])) continue;
+    if (rw.dtype(x) != rw.dtype(layer.outputs[0])) continue;
     if (const auto kind = GeluKind(rw, curve, x)) return rw.Unary(*kind, x, layer);
   }
   return kNone;

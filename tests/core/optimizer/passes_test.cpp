@@ -217,10 +217,31 @@ TEST(RecogniseActivations, FindsGeluAndSilu) {
   };
   EXPECT_EQ(op_of(Apply(RecogniseActivations, head + erf + tail)), PointwiseOp::kGeluErf);
   EXPECT_EQ(op_of(Apply(RecogniseActivations, head + tanh + tail)), PointwiseOp::kGeluTanh);
+  // As halves spell it: numbers are f32, with casts around each operation.
+  const std::string half =
+      "input %h : f16[2, 5]\n%x = Cast(%h) {to=dtype:f32}\n" + head.substr(head.find('\n') + 1) +
+      tanh.substr(0, tanh.find("%a =")) +
+      "%a = Elementwise(%in, %s) {op=op:Mul}\n%ah = Cast(%a) {to=dtype:f16}\n"
+      "%fh = Unary(%ah) {op=op:Tanh}\n%f = Cast(%fh) {to=dtype:f32}\n"
+      "%p = Elementwise(%f, %one) {op=op:Add}\n%ph = Cast(%p) {to=dtype:f16}\n"
+      "%hh = Cast(%hx) {to=dtype:f16}\n%y = Elementwise(%hh, %ph) {op=op:Mul}\n"
+      "output \"y\" %y\n";
+  EXPECT_EQ(op_of(Apply(RecogniseActivations, half, 2e-3)), PointwiseOp::kGeluTanh);
   EXPECT_EQ(op_of(Apply(RecogniseActivations,
                         "input %x : f32[5]\n%s = Unary(%x) {op=op:Sigmoid}\n"
                         "%y = Elementwise(%s, %x) {op=op:Mul}\noutput \"y\" %y\n")),
             PointwiseOp::kSilu);
+}
+
+TEST(JoinActivations, SiluIntoAGroupNormNobodyElseReads) {
+  const std::string norm =
+      "input %x : f32[2, 8, 5]\n%n = Normalization(%x) {kind=\"group\", eps=0x1p-10, groups=2}\n";
+  const std::string silu = "%y = Unary(%n) {op=op:Silu}\noutput \"y\" %y\n";
+  const ir::Network joined = Apply(JoinActivations, norm + silu);
+  EXPECT_TRUE(Only(joined, LayerKind::kNormalization).attrs.Bool("silu"));
+  EXPECT_EQ(joined.order().size(), 1U);
+  const ir::Network read_twice = Apply(JoinActivations, norm + silu + "output \"n\" %n\n");
+  EXPECT_FALSE(Only(read_twice, LayerKind::kNormalization).attrs.Bool("silu"));
 }
 
 // A block of a residual convolution network with pool, norm, padding, gates and a head.

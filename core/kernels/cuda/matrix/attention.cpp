@@ -16,7 +16,8 @@ namespace {
 using device::cuda::Gpu;
 
 constexpr std::string_view kTag = "cuda.attention";
-constexpr int64_t kMaxHead = 128;
+constexpr int64_t kMaxHead = 256;       // of 16-bit types
+constexpr int64_t kMaxFloatHead = 128;  // registers
 
 // How the work is cut.
 struct Shape {
@@ -35,8 +36,13 @@ int64_t RoundUp(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
 int64_t SharedBytes(const Shape& shape, DataType dtype, int64_t d, int64_t d_v) {
   constexpr int64_t kStages = 2;
   const auto size = static_cast<int64_t>(SizeOf(dtype));
-  const int64_t parts = CeilDiv(d * size, 128);
-  const int64_t parts_v = CeilDiv(d_v * size, 128);
+  const auto parts_of = [size](int64_t head) {  // as in attention_load.cuh
+    int64_t parts = 1;
+    while (parts * 128 < head * size) parts *= 2;
+    return parts;
+  };
+  const int64_t parts = parts_of(d);
+  const int64_t parts_v = parts_of(d_v);
   const int64_t operands = (shape.rows() * parts + kStages * shape.keys * (parts + parts_v)) * 128;
   const int64_t groups = shape.warps_keys + (shape.split > 1 ? 1 : 0);
   const int64_t sums = groups * shape.rows() * (d_v + 8 + 4) * 4;
@@ -48,6 +54,7 @@ int64_t SharedBytes(const Shape& shape, DataType dtype, int64_t d, int64_t d_v) 
 Shape ChooseShape(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t pairs, int64_t rows,
                   int64_t keys, int64_t d) {
   constexpr int64_t kMostForTwoBlocks = 64;  // registers
+  constexpr int64_t kMostForWideTiles = 192;
   const int64_t multiprocessors = std::max(gpu.multiprocessors, 1);
   Shape shape;
   shape.blocks = IsHalf(dtype) && d <= kMostForTwoBlocks ? 2 : 1;
@@ -59,6 +66,7 @@ Shape ChooseShape(const device::cuda::GpuInfo& gpu, DataType dtype, int64_t pair
   shape.warps_keys = std::max(1, 4 / shape.warps_rows);
   // Floats take three products and so more registers.
   if (!IsHalf(dtype)) shape.keys = 16 * shape.warps_keys;
+  if (d > kMostForWideTiles) shape.keys = std::max(32, 16 * shape.warps_keys);
   while (shape.keys > 16 * shape.warps_keys && gpu.shared_per_block != 0 &&
          SharedBytes(shape, dtype, d, d) > static_cast<int64_t>(gpu.shared_per_block)) {
     shape.keys /= 2;
@@ -85,7 +93,7 @@ struct AttentionState final : KernelState {
   std::unique_ptr<AttentionStream> stream;  // in place of both, where it is faster
 };
 
-// "cuda.attention": f32, f16 and bf16, heads of up to 128.
+// "cuda.attention": f32, f16 and bf16, heads of up to 128, of 16-bit types 256.
 class AttentionKernel final : public Kernel {
  public:
   static Result<std::unique_ptr<const Kernel>> Create(const Attributes& attributes) {
@@ -131,9 +139,9 @@ Status AttentionKernel::Check(const PrepareArgs& args) const {
     return Unsupported("[", kTag, "] q of type ", DataTypeName(q.dtype),
                        "; f32, f16 and bf16 are supported");
   }
-  if (q.dims[3] > kMaxHead || v.dims[3] > kMaxHead || q.dims[3] == 0) {
-    return Unsupported("[", kTag, "] heads of ", q.dims[3], " and ", v.dims[3], ", at most ",
-                       kMaxHead);
+  const int64_t most = IsHalf(q.dtype) ? kMaxHead : kMaxFloatHead;
+  if (q.dims[3] > most || v.dims[3] > most || q.dims[3] == 0) {
+    return Unsupported("[", kTag, "] heads of ", q.dims[3], " and ", v.dims[3], ", at most ", most);
   }
   for (const TensorView* x : {&q, &k, &v}) {
     if (x->strides[3] != 1 && x->dims[3] > 1) {

@@ -48,12 +48,17 @@ TensorMapSpec SpecOf(const AttentionParams& p, const void* data, int d, const in
 AttentionStream::Shape AttentionStream::ChooseShape(const device::cuda::GpuInfo& gpu,
                                                     const AttentionParams& p, int64_t batch) {
   constexpr int kNarrowHead = 64;
-  constexpr int kFewKeys = 256;
+  constexpr int kFewKeys = 512;
+  constexpr int kManyKeys = 2048;
   Shape shape{1, 128, 1};
+  const auto blocks = [&](int64_t rows) { return batch * p.key_heads * CeilDiv(p.rows, rows); };
   if (std::max(p.d, p.d_v) <= kNarrowHead) {
-    shape.keys = p.t <= kFewKeys ? 64 : 128;
-    shape.resident = p.t <= kFewKeys ? 3 : 2;
-  } else if (batch * p.key_heads * CeilDiv(p.rows, kRowsPerGroup) > gpu.multiprocessors) {
+    if (p.t <= kFewKeys) return {1, 64, 3};
+    // Every block reads all keys: where they are many, fewer and wider blocks.
+    const bool wide = p.t > kManyKeys && blocks(3 * kRowsPerGroup) > gpu.multiprocessors;
+    return wide ? Shape{3, 64, 1} : Shape{1, 128, 2};
+  }
+  if (blocks(kRowsPerGroup) > gpu.multiprocessors) {
     shape.warpgroups = 2;
   }
   return shape;
@@ -86,12 +91,14 @@ Result<std::unique_ptr<AttentionStream>> AttentionStream::Create(const Gpu& gpu,
                                                                  const AttentionParams& p,
                                                                  const Problem& problem) {
   constexpr int kLeastKeys = 128;
+  constexpr int kMostHead = 128;
   std::unique_ptr<AttentionStream> none;
   if (gpu.info().compute_major != 9 || !IsHalf(problem.dtype) || !HasWideRows(p, problem.dtype) ||
       !Moves(p, p.k_stride, problem.batch) || !Moves(p, p.v_stride, problem.batch)) {
     return none;
   }
   const int64_t groups = problem.batch * p.key_heads * CeilDiv(p.rows, kRowsPerGroup);
+  if (std::max(p.d, p.d_v) > kMostHead) return none;
   if (p.rows < kRowsPerGroup || p.t < kLeastKeys || groups * 4 < gpu.info().multiprocessors * 3) {
     return none;
   }

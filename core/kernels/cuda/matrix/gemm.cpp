@@ -3,6 +3,7 @@
 
 #include "core/kernels/cuda/matrix/gemv.h"
 #include "core/kernels/cuda/matrix/kernels.h"
+#include "core/kernels/cuda/matrix/library.h"
 #include "core/kernels/cuda/matrix/product.h"
 
 namespace torch_tensorrt::core::kernels::cuda {
@@ -93,6 +94,7 @@ Result<Prepared> GemmKernel::Prepare(const PrepareArgs& args) const {
     TRT_ASSIGN_OR_RETURN(state, GemvState::Create("cuda.gemm", args.gpu, p, std::move(result)));
   } else {
     TRT_ASSIGN_OR_RETURN(state, CreateProduct("cuda.gemm", args.gpu, p, std::move(result)));
+    state = FasterOf(args, p, result_, std::move(state));
   }
   return Prepared{std::move(state), 0};
 }

@@ -61,6 +61,50 @@ Result<ResultPlan> ResultStage::Prepare(std::string_view tag, std::span<const Te
   return plan;
 }
 
+std::optional<PlainResult> ResultStage::Plain() const {
+  PlainResult plain;
+  if (has_bias_) plain.bias = static_cast<int>(operands_);
+  if (!has_epilogue_) return plain;
+  const loop::Program& program = epilogue_;
+  // The instruction, but for casts among floats.
+  const auto bare = [&](int32_t r) {
+    const loop::Instr* instr = &program.instrs[static_cast<size_t>(r)];
+    while (instr->kind == loop::InstrKind::kPointwise && instr->op == PointwiseOp::kCast &&
+           IsFloat(instr->type)) {
+      instr = &program.instrs[static_cast<size_t>(instr->args[0])];
+    }
+    return instr;
+  };
+  const auto loads = [](const loop::Instr* instr, int32_t input) {
+    return instr->kind == loop::InstrKind::kLoad && instr->index == input;
+  };
+  const auto is = [](const loop::Instr* instr, PointwiseOp op) {
+    return instr->kind == loop::InstrKind::kPointwise && instr->op == op;
+  };
+  if (program.instrs.empty() || program.instrs.back().kind != loop::InstrKind::kStore) {
+    return std::nullopt;
+  }
+  const loop::Instr* value = bare(program.instrs.back().args[0]);
+  if (is(value, PointwiseOp::kRelu)) {
+    plain.relu = true;
+    value = bare(value->args[0]);
+  }
+  if (is(value, PointwiseOp::kAdd)) {
+    const loop::Instr* left = bare(value->args[0]);
+    const loop::Instr* right = bare(value->args[1]);
+    if (loads(right, 0)) std::swap(left, right);
+    if (!loads(right, 1) || program.inputs.size() != 2) return std::nullopt;
+    const std::vector<int8_t>& map = program.inputs[1].map;
+    for (size_t d = 0; d < map.size(); ++d) {
+      if (map[d] != static_cast<int8_t>(d)) return std::nullopt;
+    }
+    plain.addend = static_cast<int>(operands_) + (has_bias_ ? 1 : 0);
+    value = left;
+  }
+  if (!loads(value, 0) || (plain.addend < 0 && program.inputs.size() != 1)) return std::nullopt;
+  return plain;
+}
+
 std::vector<std::byte> ResultStage::Arguments(const ResultPlan& plan,
                                               std::span<const TensorView> inputs) const {
   return MakeEpilogueArgs(plan.shape, EpilogueInputs(inputs));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,14 @@ struct ResultPlan {
   EpilogueShape shape;
 };
 
+// A result that is the product, plus a bias, plus a tensor, then ReLU: which inputs those are, -1
+// for none.
+struct PlainResult {
+  int bias = -1;
+  int addend = -1;
+  bool relu = false;
+};
+
 class ResultStage {
  public:
   // Reads attributes `has_bias` and `epilogue` of a kernel whose first `operands` inputs are the
@@ -30,6 +39,8 @@ class ResultStage {
   // `columns`: the output's last dim. `tag` names the kernel in messages.
   Result<ResultPlan> Prepare(std::string_view tag, std::span<const TensorView> inputs,
                              const TensorView& output, int64_t columns) const;
+  // Nothing when the epilogue is more than that.
+  std::optional<PlainResult> Plain() const;
   // Null without bias.
   const void* Bias(std::span<const TensorView> inputs) const;
   // The bytes of TrtEpilogueArgs.

@@ -32,7 +32,8 @@ constexpr Candidate kCandidates[] = {
     {256, 128, 2, 1, 683, 3200}, {192, 192, 3, 1, 794, 3870}, {192, 128, 3, 1, 508, 2700},
     {128, 64, 2, 1, 272, 1100},  {256, 64, 2, 1, 444, 1770},  {128, 128, 2, 2, 375, 3400},
     {192, 128, 2, 2, 540, 4700}, {128, 192, 2, 2, 550, 3800}, {64, 192, 2, 2, 330, 1500},
-    {192, 64, 2, 2, 384, 2000},  {128, 64, 2, 2, 250, 2700},
+    {192, 64, 2, 2, 384, 2000},  {128, 64, 2, 2, 250, 2700},  {256, 160, 2, 1, 860, 3900},
+    {128, 160, 2, 1, 430, 2300}, {128, 160, 2, 2, 460, 3500},
 };
 constexpr double kStartNs = 2200;
 
@@ -78,22 +79,25 @@ double Nanoseconds(const GpuInfo& gpu, const Candidate& c, const Product& p) {
   return kStartNs + c.results_ns + rounds * std::max(products, c.results_ns / 2);
 }
 
+// Are whole vectors of results stored, where the output's address allows?
+bool HasVectors(const Product& p) { return p.n % 8 == 0 && p.out_row % 8 == 0; }
+
 std::string SourceOf(const Product& p, const StreamTile& tile, const std::string& result) {
   const std::string_view type = StorageName(p.dtype);
   const int per_thread = kRegisters / tile.threads() / 8 * 8;
   const int loader = tile.warpgroups < 3 ? 24 : 32;
   const int worker = std::min(kMostWorkerRegisters, (per_thread * tile.threads() - loader * 128) /
                                                         (tile.warpgroups * 128) / 8 * 8);
-  return StrCat("#include \"common.cuh\"\n",
-                Define("TRT_MMA_TYPES", StrCat("\"", type, ".", type, "\"")),
-                Define("TRT_IN", type), Define("TRT_HALF_MATH", 1), Define("TILE_M", tile.m),
-                Define("TILE_N", tile.n), Define("STAGES", tile.stages),
-                Define("TEAMS", tile.teams), Define("WARPS_M", tile.warpgroups * 4 / tile.teams),
-                Define("WARPS_N", 1), Define("TRT_WGMMA", 1), Define("A_ALIGN", 8),
-                Define("B_ALIGN", 8), Define("CONV", p.windows ? 1 : 0), Define("B_CONSTANT", 1),
-                Define("SPLIT", 1), Define("TERMS", 1), Define("TRT_STREAM", 1),
-                Define("LOADER_REGISTERS", loader), Define("WORKER_REGISTERS", worker),
-                "#include \"tile_load.cuh\"\n", result, SourceText("gemm_stream.cu"));
+  return StrCat(
+      "#include \"common.cuh\"\n", Define("TRT_MMA_TYPES", StrCat("\"", type, ".", type, "\"")),
+      Define("TRT_IN", type), Define("TRT_HALF_MATH", 1), Define("TILE_M", tile.m),
+      Define("TILE_N", tile.n), Define("STAGES", tile.stages), Define("TEAMS", tile.teams),
+      Define("WARPS_M", tile.warpgroups * 4 / tile.teams), Define("WARPS_N", 1),
+      Define("TRT_WGMMA", 1), Define("A_ALIGN", 8), Define("B_ALIGN", 8),
+      Define("CONV", p.windows ? 1 : 0), Define("B_CONSTANT", 1), Define("SPLIT", 1),
+      Define("TERMS", 1), Define("TRT_STREAM", 1), Define("VECTORS", HasVectors(p) ? 1 : 0),
+      Define("LOADER_REGISTERS", loader), Define("WORKER_REGISTERS", worker),
+      "#include \"tile_load.cuh\"\n", result, SourceText("gemm_stream.cu"));
 }
 
 // Rows of k values.
@@ -174,7 +178,9 @@ Result<std::unique_ptr<StreamState>> StreamState::Create(std::string_view /*tag*
 
 Status StreamState::Run(const RunArgs& args, const ResultStage& stage, const void* a,
                         const void* b) {
-  if (!IsAligned(a) || !IsAligned(b)) {
+  const bool results_fit = !HasVectors(product_) ||
+                           (IsAligned(args.outputs[0].data) && IsAligned(stage.Bias(args.inputs)));
+  if (!IsAligned(a) || !IsAligned(b) || !results_fit) {
     if (any_ == nullptr) {
       TRT_ASSIGN_OR_RETURN(any_, ProductState::Create("cuda.gemm", args.gpu, product_, result_));
     }

@@ -6,11 +6,11 @@
 namespace torch_tensorrt::core::kernels::cuda {
 namespace {
 
-constexpr int64_t kThreads = 512;        // as in group_norm.cu
-constexpr int64_t kMaxGroups = 256;      // as there
-constexpr int64_t kMaxSlices = 64;       // each block reads the sums of all slices of its image
-constexpr int64_t kWholeBlocks = 4;      // rounds of pixels that pay for a block
-constexpr int64_t kEnoughBlocks = 1024;  // for a large GPU; scratch must not depend on the GPU
+constexpr int64_t kThreads = 512;       // as in group_norm.cu
+constexpr int64_t kMaxGroups = 256;     // as there
+constexpr int64_t kMaxSlices = 128;     // each block reads the sums of all slices of its image
+constexpr int64_t kWholeBlocks = 2;     // rounds of pixels that pay for a block
+constexpr int64_t kEnoughBlocks = 528;  // for a large GPU; scratch must not depend on the GPU
 
 // Channels that a thread keeps: neighbours of one group.
 int64_t VectorFor(int64_t per_group, DataType type) {
@@ -41,7 +41,7 @@ Status PlanGroupChannelsLast(StepPlan& plan, int64_t groups) {
   const int64_t vector = VectorFor(channels / groups, in.dtype);
   const int64_t rows = kThreads / (channels / vector);
   // Many images are blocks enough, and every slice costs each block of its image.
-  const int64_t enough = CeilDiv(kEnoughBlocks, images);
+  const int64_t enough = std::max<int64_t>(kEnoughBlocks / images, 1);
   const int64_t wanted =
       std::clamp<int64_t>(CeilDiv(pixels, rows * kWholeBlocks), 1, std::min(kMaxSlices, enough));
   const int64_t per_slice = CeilDiv(pixels, wanted);
@@ -54,7 +54,8 @@ Status PlanGroupChannelsLast(StepPlan& plan, int64_t groups) {
   const auto bytes = static_cast<uint32_t>(vector) * static_cast<uint32_t>(SizeOf(in.dtype));
   const std::vector<std::string> options = {
       DefineType("DATA", in.dtype), DefineType("WEIGHT", plan.in(weight).dtype),
-      DefineType("BIAS", plan.in(bias).dtype), StrCat("-DkVector=", vector)};
+      DefineType("BIAS", plan.in(bias).dtype), StrCat("-DkVector=", vector),
+      plan.attributes.Bool("silu") ? "-DSILU=1" : "-DSILU=0"};
   for (const char* entry : {"group_sums", "group_apply"}) {
     ParamBlock params;
     params.Pointer(InputPlace(0)).Pointer(OutputPlace(0));

@@ -201,7 +201,8 @@ Status PlanGroup(StepPlan& plan) {
   const int64_t blocks = in.dims[0] * groups;
   return plan.AddFile("ref_norm.cu", "group_norm",
                       {DefineType("DATA", in.dtype), DefineType("WEIGHT", plan.in(weight).dtype),
-                       DefineType("BIAS", plan.in(bias).dtype)},
+                       DefineType("BIAS", plan.in(bias).dtype),
+                       plan.attributes.Bool("silu") ? "-DSILU=1" : "-DSILU=0"},
                       GridFor(blocks * kGroupThreads, kGroupThreads), params);
 }
 

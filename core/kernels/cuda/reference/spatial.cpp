@@ -142,8 +142,15 @@ Status PlanResize(StepPlan& plan) {
                                       StrCat("-DMODE=", found - std::begin(kResizeModes)),
                                       in_double ? "-DPOSITION=double" : "-DPOSITION=float",
                                       StrCat("-DkVector=", std::max<int64_t>(vector, 1))};
+  // Threads of an output pixel.
+  int64_t lanes = 1;
+  while (vector > 0 && lanes < 16 && lanes * 2 * vector <= out.dims[1]) lanes *= 2;
+  options.push_back(StrCat("-DPIXEL_LANES=", lanes));
+  const int64_t threads = vector > 0
+                              ? plan.out().numel() / std::max<int64_t>(out.dims[1], 1) * lanes
+                              : plan.out().numel();
   return plan.AddFile("ref_pool.cu", vector > 0 ? "resize_channels" : "resize", std::move(options),
-                      ElementGrid(plan, plan.out().numel() / std::max<int64_t>(vector, 1)), params);
+                      ElementGrid(plan, threads), params);
 }
 
 Status PlanTopK(StepPlan& plan) {

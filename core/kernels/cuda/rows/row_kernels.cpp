@@ -78,10 +78,18 @@ std::optional<ReduceShape> ShapeOf(const TensorView& in, const Dims& axes) {
 
 constexpr std::string_view kKinds[] = {"sum", "mean", "max", "min"};
 
-Status AddColumns(StepPlan& plan, const ReduceShape& shape, int64_t kind) {
-  const DataType in = plan.in(0).dtype;
-  const DataType out = plan.out().dtype;
-  int vector = VectorOf(in);
+// One launch over columns: `shape.n` rows from `from` to one at `to`.
+struct ColumnPass {
+  Place from, to;
+  DataType in, out;
+  ReduceShape shape;
+  int64_t kind;   // of kKinds
+  int64_t count;  // what a mean is divided by
+};
+
+Status AddColumnPass(StepPlan& plan, const ColumnPass& pass) {
+  const ReduceShape& shape = pass.shape;
+  int vector = VectorOf(pass.in);
   // Few columns: narrower vectors fill more lanes.
   while (vector > 1 && shape.inner < 32 * vector) vector /= 2;
   const int64_t column_blocks = CeilDiv(shape.inner, 32 * vector);
@@ -90,13 +98,47 @@ Status AddColumns(StepPlan& plan, const ReduceShape& shape, int64_t kind) {
     return std::min(16U, static_cast<uint32_t>(SizeOf(type)) * static_cast<uint32_t>(vector));
   };
   ParamBlock params;
-  params.Pointer(InputPlace(0)).Pointer(OutputPlace(0)).Int(shape.n).Int(shape.inner);
+  params.Pointer(pass.from).Pointer(pass.to).Int(shape.n).Int(shape.inner);
+  params.Float(static_cast<double>(pass.count));
   params.Divide(column_blocks);
-  params.AlignedBits({{InputPlace(0), alignment(in)}, {OutputPlace(0), alignment(out)}});
-  return plan.AddFile(
-      "row_columns.cu", "reduce_columns",
-      {DefineType("IN", in), DefineType("OUT", out), StrCat("-DKIND=", kind), DefineVector(vector)},
-      GridFor(shape.outer * column_blocks * 256, 256), params);
+  params.AlignedBits({{pass.from, alignment(pass.in)}, {pass.to, alignment(pass.out)}});
+  return plan.AddFile("row_columns.cu", "reduce_columns",
+                      {DefineType("IN", pass.in), DefineType("OUT", pass.out),
+                       StrCat("-DKIND=", pass.kind), DefineVector(vector)},
+                      GridFor(shape.outer * column_blocks * 256, 256), params);
+}
+
+// Slices of the rows that blocks of their own reduce first: few columns of many rows would leave
+// most of the GPU idle. A divisor of the rows; it does not depend on the GPU, as scratch does not.
+int64_t SlicesOf(const ReduceShape& shape) {
+  constexpr int64_t kEnoughBlocks = 256;
+  constexpr int64_t kLeastRows = 64;  // 8 for each warp
+  const int64_t blocks = shape.outer * CeilDiv(shape.inner, 128);
+  int64_t best = 1;
+  for (int64_t slices = 2; slices * blocks <= kEnoughBlocks; ++slices) {
+    if (shape.n % slices == 0 && shape.n / slices >= kLeastRows) best = slices;
+  }
+  return best;
+}
+
+Status AddColumns(StepPlan& plan, const ReduceShape& shape, int64_t kind) {
+  const DataType in = plan.in(0).dtype;
+  const DataType out = plan.out().dtype;
+  const int64_t slices = SlicesOf(shape);
+  ColumnPass pass{InputPlace(0), OutputPlace(0), in, out, shape, kind, shape.n};
+  if (slices == 1) return AddColumnPass(plan, pass);
+  const int64_t sums = shape.outer * slices * shape.inner;
+  ColumnPass first = pass;
+  first.to = plan.BookScratch(sums * static_cast<int64_t>(sizeof(float)));
+  first.out = DataType::kFloat32;
+  first.shape.outer *= slices;
+  first.shape.n /= slices;
+  first.count = 1;  // the second pass divides
+  TRT_RETURN_IF_ERROR(AddColumnPass(plan, first));
+  pass.from = first.to;
+  pass.in = DataType::kFloat32;
+  pass.shape.n = slices;
+  return AddColumnPass(plan, pass);
 }
 
 // A loop program whose row is what is reduced.

@@ -12,9 +12,13 @@ constexpr int kWarpRows = BLOCKS * 16;
 constexpr int kRows = WARPS_ROWS * kWarpRows;
 constexpr int kPer = Chunk<TRT_IN>::kElements, kPartValues = Chunk<TRT_IN>::kTile;
 constexpr int kSteps = HEAD / (2 * kPer);  // products along a head
-// Tiles of 128-byte rows that hold a head.
-constexpr int kParts = (HEAD + kPartValues - 1) / kPartValues;
-constexpr int kPartsV = (HEAD_V + kPartValues - 1) / kPartValues;
+// Tiles of 128-byte rows that hold a head: a power of two, so that a thread keeps its chunk.
+template <int kHead>
+struct PartsOf {
+  static constexpr int kLeast = (kHead + kPartValues - 1) / kPartValues;
+  static constexpr int kCount = kLeast <= 2 ? kLeast : kLeast <= 4 ? 4 : 8;
+};
+constexpr int kParts = PartsOf<HEAD>::kCount, kPartsV = PartsOf<HEAD_V>::kCount;
 constexpr int kWarpKeys = KEYS / WARPS_KEYS;
 constexpr int kBytesQ = kRows * 128 * kParts;
 constexpr int kBytesK = KEYS * 128 * kParts, kBytesV = KEYS * 128 * kPartsV;

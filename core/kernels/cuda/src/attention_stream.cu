@@ -101,8 +101,73 @@ TRT_DEVICE void PackWeights(Weights& weights, const Scores& s) {
   }
 }
 
-TRT_DEVICE void MaskAndWeigh(const Params& p, Rows& w, int key0, Scores& s, float (&shrink)[2]) {
-  if (AllVisible(p, w, key0)) {
+// What a mask of bools says of a lane's two rows and a tile of keys, a bit each. Read while the keys
+// are still under way.
+struct Seen {
+  u32 bits[2];
+};
+#ifdef TRT_MASK
+constexpr bool kBoolMask = sizeof(TRT_MASK) == 1;
+TRT_DEVICE void LoadSeen(const Params& p, const Rows& w, int key0, Seen& seen) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+    const u8* row = reinterpret_cast<const u8*>(w.mask[half]);
+    const bool pairs = p.mask_stride[3] == 1 && (reinterpret_cast<u64>(row) & 1) == 0;
+    const int first = key0 + lane % 4 * 2;
+    u32 bits = 0;
+    if (pairs && key0 + KEYS <= p.t) {  // all loads under way together
+      u16 both[KEYS / 8];
+#pragma unroll
+      for (int j = 0; j < KEYS / 8; ++j) {
+        both[j] = *reinterpret_cast<const u16*>(row + first + j * 8);
+      }
+#pragma unroll
+      for (int j = 0; j < KEYS / 8; ++j) {
+        const u32 pair = ((both[j] & 0xff) != 0 ? 1u : 0u) | (both[j] > 0xff ? 2u : 0u);
+        bits |= pair << (j * 2);
+      }
+    } else {
+#pragma unroll 1
+      for (int j = 0; j < KEYS / 8; ++j) {
+#pragma unroll
+        for (int e = 0; e < 2; ++e) {
+          const int key = first + j * 8 + e;
+          if (key < p.t && row[key * p.mask_stride[3]] != 0) bits |= 1u << (j * 2 + e);
+        }
+      }
+    }
+    seen.bits[half] = bits;
+  }
+}
+TRT_DEVICE void MaskBySeen(const Params& p, const Rows& w, int key0, const Seen& seen, Scores& s) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+#pragma unroll
+  for (int half = 0; half < 2; ++half) {
+#pragma unroll
+    for (int j = 0; j < KEYS / 8; ++j) {
+#pragma unroll
+      for (int e = 0; e < 2; ++e) {
+        const int key = key0 + j * 8 + lane % 4 * 2 + e;
+        const bool visible =
+            (seen.bits[half] >> (j * 2 + e) & 1) != 0 && (!CAUSAL || key <= w.query[half]);
+        s[j][half * 2 + e] = visible ? s[j][half * 2 + e] * p.scale : -TRT_INFINITY;
+      }
+    }
+  }
+}
+#else
+constexpr bool kBoolMask = false;
+TRT_DEVICE void LoadSeen(const Params&, const Rows&, int, Seen&) {}
+TRT_DEVICE void MaskBySeen(const Params&, const Rows&, int, const Seen&, Scores&) {}
+#endif
+
+TRT_DEVICE void MaskAndWeigh(const Params& p, Rows& w, int key0, const Seen& seen, Scores& s,
+                             float (&shrink)[2]) {
+  if constexpr (kBoolMask) {
+    MaskBySeen(p, w, key0, seen, s);
+    WeighScores(w, 1.0f, s, shrink);
+  } else if (AllVisible(p, w, key0)) {
     WeighScores(w, p.scale, s, shrink);
   } else {
     Mask(p, w, key0, s);
@@ -119,20 +184,23 @@ TRT_DEVICE void Attend(const Params& p, const Memory& m, u32 queries, int tiles,
   Scores s;
   Weights weights;
   float shrink[2];
+  Seen seen = {{0, 0}};
   int stage = 0;
   u32 parity = 0;
+  if constexpr (kBoolMask) LoadSeen(p, w, 0, seen);
   BarrierWait(m.Barrier(kFullKeys, 0), 0);
   WgmmaFence();
   StartScores(s, queries, m.Keys(0));
   WgmmaWait<0>();
   WgmmaPin(s);
   ArriveOncePerWarp(m.Barrier(kFreeKeys, 0));
-  MaskAndWeigh(p, w, 0, s, shrink);
+  MaskAndWeigh(p, w, 0, seen, s, shrink);
   PackWeights(weights, s);
 #pragma unroll 1
   for (int tile = 1; tile < tiles; ++tile) {
     const int next = stage + 1 == STAGES ? 0 : stage + 1;
     const u32 next_parity = next == 0 ? parity ^ 1 : parity;
+    if constexpr (kBoolMask) LoadSeen(p, w, tile * KEYS, seen);
     BarrierWait(m.Barrier(kFullKeys, next), next_parity);
     WgmmaFence();
     StartScores(s, queries, m.Keys(next));
@@ -142,7 +210,7 @@ TRT_DEVICE void Attend(const Params& p, const Memory& m, u32 queries, int tiles,
     WgmmaWait<1>();
     WgmmaPin(s);
     ArriveOncePerWarp(m.Barrier(kFreeKeys, next));
-    MaskAndWeigh(p, w, tile * KEYS, s, shrink);
+    MaskAndWeigh(p, w, tile * KEYS, seen, s, shrink);
     WgmmaWait<0>();
     WgmmaPin(w.sums);
     ArriveOncePerWarp(m.Barrier(kFreeValues, stage));

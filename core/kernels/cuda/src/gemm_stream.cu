@@ -5,6 +5,7 @@
 // SPLIT 1, TERMS 1, B_CONSTANT 1, TRT_STREAM), and
 //   TEAMS                 2: warpgroups take turns, one tile each, so that one multiplies while the
 //                         other writes results; 1: all share each tile
+//   VECTORS               1: n is a multiple of 8, rows of out and the bias are 16-byte aligned
 //   LOADER_REGISTERS, WORKER_REGISTERS  of a thread that copies, and that computes
 // The last warpgroup of a block copies, the others compute. CONV 1: channels are a multiple of a
 // tile along k.
@@ -13,7 +14,10 @@
 
 constexpr int kTeamWarps = kThreads / 32;
 constexpr int kWorkers = kThreads * TEAMS;
-constexpr int kStagedFloats = 16 * 64;  // of a warp: 64 columns of 16 rows
+// A warp stages its results by chunks of 16 rows and so many columns.
+constexpr int kChunk = TILE_N % 64 == 0 ? 64 : 32;
+constexpr int kChunks = TILE_N / kChunk;
+constexpr int kStagedFloats = 16 * 64;
 
 // Where everything lies in shared memory.
 struct Memory {
@@ -144,17 +148,19 @@ TRT_DEVICE void Compute(const Params& p, const Memory& m, Cursor cursor, int tea
   ArriveOncePerWarp(m.Free(before));
 }
 
-// Element (r, c) of a warp's 16 rows of 64 columns.
-TRT_DEVICE int StagedAt(int r, int c) { return r * 64 + ((c / 8) ^ (r & 7)) * 8 + c % 8; }
+// Element (r, c) of a chunk.
+TRT_DEVICE int StagedAt(int r, int c) {
+  return r * kChunk + ((c / 8) ^ (r & (kChunk / 8 - 1))) * 8 + c % 8;
+}
 
-// Columns chunk * 64 ... of the warp's block of 16 rows `block` to `staged`.
+// Columns chunk * kChunk ... of the warp's block of 16 rows `block` to `staged`.
 TRT_DEVICE void StageChunk(const Accumulators& acc, int block, int chunk, float* staged) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
 #pragma unroll
-  for (int j = 0; j < 8; ++j) {
+  for (int j = 0; j < kChunk / 8; ++j) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const float* pair = &acc[block][(chunk * 8 + j) * 4 + half * 2];
+      const float* pair = &acc[block][(chunk * (kChunk / 8) + j) * 4 + half * 2];
       *reinterpret_cast<float2*>(staged + StagedAt(lane / 4 + half * 8, j * 8 + lane % 4 * 2)) =
           make_float2(pair[0], pair[1]);
     }
@@ -172,38 +178,53 @@ TRT_DEVICE void ReadStaged(const float* staged, int r, int column, float (&v)[8]
   }
 }
 
-// Results of 16 rows from `row` on and 64 columns from `first` on: a lane finishes eight columns of
-// every fourth row.
+#if VECTORS
+// Results of 16 rows from `row` on and a chunk's columns from `first` on: a lane finishes eight
+// columns of every kStep-th row.
 TRT_DEVICE void StoreVectors(const Params& p, const TrtEpilogueArgs& e, const float* staged,
-                              int row, int first, const Bias& bias) {
-  const int lane = static_cast<int>(threadIdx.x) % 32, r0 = lane / 8, c = lane % 8 * 8;
+                               int row, int first, const Bias& bias) {
+  constexpr int kVectorsOfRow = kChunk / 8, kStep = 32 / kVectorsOfRow, kCount = 16 / kStep;
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  const int r0 = lane / kVectorsOfRow, c = lane % kVectorsOfRow * 8;
   const int column = first + c;
   if (column >= p.n) return;
-  Pack<trt_out, 8> results[4];
+  // Several rows' inputs are read before the first result is written, where registers allow.
+  constexpr int kTogether = TILE_N * kBlocksM > 160 ? 2 : kCount;
 #pragma unroll
-  for (int u = 0; u < 4; ++u) {
-    float v[8];
-    ReadStaged(staged, r0 + u * 4, c, v);
-    bias.AddTo(v);
-    trt_epilogue(v, e, min(row + r0 + u * 4, p.m - 1), column, results[u].v);
-  }
+  for (int begin = 0; begin < kCount; begin += kTogether) {
+    Pack<trt_out, 8> results[kTogether];
 #pragma unroll
-  for (int u = 0; u < 4; ++u) {
-    const int to = row + r0 + u * 4;
-    if (to < p.m) results[u].StoreAligned(p.out + to * p.out_row + column);
+    for (int u = 0; u < kTogether; ++u) {
+      const int r = r0 + (begin + u) * kStep;
+      float v[8];
+      ReadStaged(staged, r, c, v);
+      bias.AddTo(v);
+      trt_epilogue(v, e, min(row + r, p.m - 1), column, results[u].v);
+    }
+#pragma unroll
+    for (int u = 0; u < kTogether; ++u) {
+      const int to = row + r0 + (begin + u) * kStep;
+      if (to < p.m) results[u].StoreAligned(p.out + to * p.out_row + column);
+    }
   }
+}
+
+#else
+TRT_DEVICE float BiasAt(const Params& p, int column) {
+#ifdef TRT_BIAS
+  return FromStorage(static_cast<const TRT_BIAS*>(p.bias)[column]);
+#else
+  return 0.0f;
+#endif
 }
 
 // The same for rows of any alignment and length: neighbouring lanes store neighbouring elements.
 TRT_DEVICE void StoreElements(const Params& p, const TrtEpilogueArgs& e, const float* staged,
-                               int row, int first) {
+                              int row, int first) {
   const int rows = min(16, p.m - row);
 #pragma unroll 1
-  for (int c = static_cast<int>(threadIdx.x) % 32; c < min(64, p.n - first); c += 32) {
-    float bias = 0.0f;
-#ifdef TRT_BIAS
-    bias = FromStorage(static_cast<const TRT_BIAS*>(p.bias)[first + c]);
-#endif
+  for (int c = static_cast<int>(threadIdx.x) % 32; c < min(kChunk, p.n - first); c += 32) {
+    const float bias = BiasAt(p, first + c);
 #pragma unroll 4
     for (int r = 0; r < rows; ++r) {
       p.out[(row + r) * p.out_row + first + c] =
@@ -212,27 +233,59 @@ TRT_DEVICE void StoreElements(const Params& p, const TrtEpilogueArgs& e, const f
   }
 }
 
+// Whole chunks of 64 columns of 16-bit results: a lane stores pairs at multiples of 4 bytes. Where a
+// row starts between two of those, its pairs start one column later, and the last lane has its first
+// and its last column instead.
+TRT_DEVICE void StorePairs(const Params& p, const TrtEpilogueArgs& e, const float* staged, int row,
+                           int first) {
+  const int lane = static_cast<int>(threadIdx.x) % 32, c = lane * 2;
+  const int last = lane == 31 ? 0 : c + 2;  // the second column of a row that starts in between
+  const float bias[3] = {BiasAt(p, first + c), BiasAt(p, first + c + 1), BiasAt(p, first + last)};
+  const int rows = min(16, p.m - row);
+#pragma unroll 4
+  for (int r = 0; r < rows; ++r) {
+    trt_out* to = p.out + (row + r) * p.out_row + first;
+    const bool odd = (reinterpret_cast<u64>(to) & 2) != 0;
+    const int c0 = odd ? c + 1 : c, c1 = odd ? last : c + 1;
+    Pack<trt_out, 2> pair;
+    pair.v[0] = trt_epilogue(staged[StagedAt(r, c0)] + (odd ? bias[1] : bias[0]), e, row + r,
+                             first + c0);
+    pair.v[1] = trt_epilogue(staged[StagedAt(r, c1)] + (odd ? bias[2] : bias[1]), e, row + r,
+                             first + c1);
+    if (c1 == c0 + 1) {
+      pair.StoreAligned(to + c0);
+    } else {
+      to[c0] = pair.v[0];
+      to[c1] = pair.v[1];
+    }
+  }
+}
+#endif  // VECTORS
+
 TRT_DEVICE void Finish(const Params& p, const TrtEpilogueArgs& e, const Place& at,
                        const Accumulators& acc, float* staged) {
-  Bias bias[TILE_N / 64];
-#pragma unroll
-  for (int chunk = 0; chunk < TILE_N / 64; ++chunk) {
-    const int column = at.column + chunk * 64 + static_cast<int>(threadIdx.x) % 8 * 8;
-    if (p.vector && column < p.n) bias[chunk].Load(p, column, p.n - column);
-  }
 #pragma unroll
   for (int block = 0; block < kBlocksM; ++block) {
 #pragma unroll
-    for (int chunk = 0; chunk < TILE_N / 64; ++chunk) {
+    for (int chunk = 0; chunk < kChunks; ++chunk) {
+      const int row = at.row + WarpRow(block), first = at.column + chunk * kChunk;
+#if VECTORS
+      Bias bias;  // kept for one chunk: the sums leave few registers
+      const int column = first + static_cast<int>(threadIdx.x) % (kChunk / 8) * 8;
+      if (column < p.n) bias.Load(p, column, 8);
+#endif
       __syncwarp();
       StageChunk(acc, block, chunk, staged);
       __syncwarp();
-      const int row = at.row + WarpRow(block), first = at.column + chunk * 64;
-      if (p.vector) {
-        StoreVectors(p, e, staged, row, first, bias[chunk]);
+#if VECTORS
+      StoreVectors(p, e, staged, row, first, bias);
+#else
+      if (kChunk == 64 && sizeof(trt_out) == 2 && first + kChunk <= p.n) {
+        StorePairs(p, e, staged, row, first);
       } else {
         StoreElements(p, e, staged, row, first);
       }
+#endif
     }
   }
 }

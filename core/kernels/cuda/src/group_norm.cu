@@ -1,7 +1,7 @@
 // Group normalisation of dense channels-last images, [N, pixels, C] by groups of neighbouring
 // channels, in two launches: sums of slices of the pixels, then the results. Each thread keeps
 // kVector channels of one group. DATA is the storage type of x and the output, WEIGHT and BIAS
-// those of the parameters. REQUIRES: C / kVector <= kThreads, groups <= kMaxGroups.
+// those of the parameters; SILU 1: of each result x, x * sigmoid(x). REQUIRES: C / kVector <= kThreads, groups <= kMaxGroups.
 #include "math.cuh"
 
 constexpr int kThreads = 512;
@@ -66,7 +66,7 @@ TRT_DEVICE float ShiftOf(const Params& p, i64 image, int group) {
 }
 
 // Of kAhead rounds of pixels: loads under way together. Beyond the end the last pixel again.
-constexpr int kAhead = 4;
+constexpr int kAhead = kVector < 8 ? 4 : 3;  // two blocks' registers on a multiprocessor
 TRT_DEVICE void LoadAhead(const Params& p, const Place& place, i64 pixel, i64 end,
                           Pack<DATA, kVector> (&packs)[kAhead]) {
 #pragma unroll
@@ -77,7 +77,7 @@ TRT_DEVICE void LoadAhead(const Params& p, const Place& place, i64 pixel, i64 en
 }
 
 #ifdef KERNEL_group_sums
-extern "C" __global__ void __launch_bounds__(kThreads, 1) group_sums(const Params p) {
+extern "C" __global__ void __launch_bounds__(kThreads, 2) group_sums(const Params p) {
   __shared__ Sums partial[kThreads];
   const Place place(p);
   const int per_group = static_cast<int>(p.group_channels) / kVector;
@@ -121,7 +121,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1) group_sums(const Param
 #ifdef KERNEL_group_apply
 constexpr int kMaxGroups = 256;
 
-extern "C" __global__ void __launch_bounds__(kThreads, 1) group_apply(const Params p) {
+extern "C" __global__ void __launch_bounds__(kThreads, 2) group_apply(const Params p) {
   __shared__ float means[kMaxGroups];
   __shared__ float inverses[kMaxGroups];
   const Place place(p);
@@ -165,7 +165,8 @@ extern "C" __global__ void __launch_bounds__(kThreads, 1) group_apply(const Para
       if (at >= end) break;
 #pragma unroll
       for (int v = 0; v < kVector; ++v) {
-        packs[u].Set(v, (packs[u].Get(v) - mean) * scale[v] + bias[v]);
+        const float y = (packs[u].Get(v) - mean) * scale[v] + bias[v];
+        packs[u].Set(v, SILU ? PwSilu(y) : y);
       }
       packs[u].Store(p.out + place.Offset(p, at), kVector, (p.aligned & 2) != 0);
     }

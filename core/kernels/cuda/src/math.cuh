@@ -244,7 +244,11 @@ TRT_MATH(PwAcos, acos)
 TRT_MATH(PwAtan, atan)
 TRT_MATH(PwSinh, sinh)
 TRT_MATH(PwCosh, cosh)
+#ifdef TRT_HALF_MATH  // the float one is below
+TRT_DEVICE double PwTanh(double a) { return tanh(a); }
+#else
 TRT_MATH(PwTanh, tanh)
+#endif
 TRT_MATH(PwAsinh, asinh)
 TRT_MATH(PwAcosh, acosh)
 TRT_MATH(PwAtanh, atanh)
@@ -331,24 +335,40 @@ TRT_DEVICE T PwGeluTanh(T a) {
   return T(0.5) * a * (T(1) + PwTanh(inner));
 }
 #ifdef TRT_HALF_MATH
-// Of results that are rounded to 16 bits: within 3e-6 of the value, special values as above. An
-// epilogue has no time for more.
+// Of results that are rounded to 16 bits: within 3e-6 of the value (GELU: a seventh of what f16 has
+// between neighbours there), special values as above. An epilogue has no time for more.
 TRT_DEVICE float PwSigmoid(float a) { return FastReciprocal(1.0f + FastExp2(a * -1.44269504f)); }
 TRT_DEVICE float PwSilu(float a) { return a * PwSigmoid(a); }
-TRT_DEVICE float PwGeluTanh(float a) {
-  return a * PwSigmoid(1.5957691216f * (a + 0.044715f * a * a * a));
+TRT_DEVICE float PwTanh(float a) {
+  const float whole = 1.0f - 2.0f * FastReciprocal(1.0f + FastExp2(a * 2.88539008f));
+  return fabs(a) < 0.04f ? a - a * a * a * 0.33333333f : whole;  // whole loses digits near 0
 }
-// max(a, 0) - |a| erfc(|a| / sqrt(2)) / 2, with erfc(z) = exp(-z^2) q(1 / (1 + 0.42 z)).
+// max(a, 0) - |a| 2^q: a polynomial q of |a|, fitted to what f16 has between neighbours, is the
+// logarithm of the curve's tail.
+TRT_DEVICE float GeluOfTail(float a, float size, float q) {
+  return a > 16.0f ? a : fmaxf(a, 0.0f) - size * FastExp2(q);
+}
+// The tail is erfc(|a| / sqrt(2)) / 2.
 TRT_DEVICE float PwGeluErf(float a) {
-  const float size = fabs(a), t = FastReciprocal(0.29698485f * size + 1.0f);
-  float q = -0.08361539f;
-  q = q * t + 0.245396565f;
-  q = q * t - 0.049909755f;
-  q = q * t + 0.160705805f;
-  q = q * t + 0.1081232f;
-  q = q * t + 0.11930078f;
-  const float half_erfc = q * t * FastExp2(a * a * -0.72134752f);
-  return a > 16.0f ? a : (a > 0.0f ? a : 0.0f) - size * half_erfc;
+  const float size = fabs(a);
+  float q = -0.00033006911f;
+  q = q * size + 0.0059182309f;
+  q = q * size - 0.048537847f;
+  q = q * size - 0.46371159f;
+  q = q * size - 1.1493826f;
+  return GeluOfTail(a, size, q * size - 1.0001091f);
+}
+// The tail is sigmoid(-2 sqrt(2 / pi) (|a| + 0.044715 |a|^3)).
+TRT_DEVICE float PwGeluTanh(float a) {
+  const float size = fabs(a);
+  float q = -3.0163319e-5f;
+  q = q * size + 0.00086482341f;
+  q = q * size - 0.0080666747f;
+  q = q * size + 0.026964938f;
+  q = q * size - 0.073699497f;
+  q = q * size - 0.44736856f;
+  q = q * size - 1.1534042f;
+  return GeluOfTail(a, size, q * size - 0.99992305f);
 }
 #endif
 template <typename T>

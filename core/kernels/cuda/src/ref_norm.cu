@@ -65,6 +65,7 @@ extern "C" __global__ void __launch_bounds__(kThreads) group_norm(const GroupPar
       v *= static_cast<double>(FromStorage(p.weight.data[channel * p.weight.strides[0]]));
     if (p.has_bias != 0)
       v += static_cast<double>(FromStorage(p.bias.data[channel * p.bias.strides[0]]));
+    if (SILU) v = PwSilu(v);
     p.out.data[out_base + channel * p.out.strides[c_dim] + SpatialOffset(p.out, c_dim, s)] =
         Finish<DATA>(v);
   }

@@ -186,42 +186,56 @@ extern "C" __global__ void resize(const ResizeParams p) {
 #endif
 
 #ifdef KERNEL_resize_channels
-// Channels last and dense: a thread makes kVector channels of an output pixel. REQUIRES: fewer than
-// 2^31 elements.
+// Channels last and dense: PIXEL_LANES threads share an output pixel, and take kVector channels of it at
+// a time. REQUIRES: fewer than 2^31 elements; blocks of a multiple of PIXEL_LANES threads.
+
 extern "C" __global__ void resize_channels(const ResizeParams p) {
   const u32 units = static_cast<u32>(p.out.dims[1]) / kVector;
-  const u32 n = static_cast<u32>(p.out.numel() / kVector), w = static_cast<u32>(p.out.dims[4]),
-            h = static_cast<u32>(p.out.dims[3]), d = static_cast<u32>(p.out.dims[2]);
-  for (u32 i = static_cast<u32>(ThreadIndex()); i < n; i += static_cast<u32>(ThreadCount())) {
-    const u32 pixel = i / units, row = pixel / w, plane = row / h;
+  const u32 n = static_cast<u32>(p.out.dims[0] * p.out.dims[2] * p.out.dims[3] * p.out.dims[4]),
+            w = static_cast<u32>(p.out.dims[4]), h = static_cast<u32>(p.out.dims[3]),
+            d = static_cast<u32>(p.out.dims[2]);
+  for (u32 pixel = static_cast<u32>(ThreadIndex()) / PIXEL_LANES; pixel < n;
+       pixel += static_cast<u32>(ThreadCount()) / PIXEL_LANES) {
+    const u32 row = pixel / w, plane = row / h;
     const Taps z = TapsAt(p, 0, plane % d), y = TapsAt(p, 1, row % h), x = TapsAt(p, 2, pixel % w);
-    const IN* base = p.in.data + plane / d * p.in.strides[0] + i % units * kVector;
-    double sum[kVector] = {};
-    for (int a = 0; a < z.count; ++a) {
-      for (int b = 0; b < y.count; ++b) {
-        const IN* from = base + z.at[a] * p.in.strides[2] + y.at[b] * p.in.strides[3];
-        for (int c = 0; c < x.count; ++c) {
-          const double weight = (z.count == 1 ? 1.0 : z.weight[a]) *
-                                (y.count == 1 ? 1.0 : y.weight[b]) *
-                                (x.count == 1 ? 1.0 : x.weight[c]);
-          const bool copied = z.count * y.count * x.count == 1;
-          Pack<IN, kVector> pack;
-          pack.Load(from + x.at[c] * p.in.strides[4], kVector, (p.aligned & 1) != 0);
+    for (u32 unit = static_cast<u32>(threadIdx.x) % PIXEL_LANES; unit < units; unit += PIXEL_LANES) {
+      const IN* base = p.in.data + plane / d * p.in.strides[0] + unit * kVector;
+      IN* to = p.out.data + (static_cast<i64>(pixel) * units + unit) * kVector;
+#if MODE == MODE_NEAREST || MODE == MODE_NEAREST_EXACT
+      Pack<IN, kVector> copy;
+      copy.Load(base + z.at[0] * p.in.strides[2] + y.at[0] * p.in.strides[3] +
+                    x.at[0] * p.in.strides[4],
+                kVector, (p.aligned & 1) != 0);
+      copy.Store(to, kVector, (p.aligned & 2) != 0);
+#else
+      double sum[kVector] = {};
+      for (int a = 0; a < z.count; ++a) {
+        for (int b = 0; b < y.count; ++b) {
+          const IN* from = base + z.at[a] * p.in.strides[2] + y.at[b] * p.in.strides[3];
+          for (int c = 0; c < x.count; ++c) {
+            const double weight = (z.count == 1 ? 1.0 : z.weight[a]) *
+                                  (y.count == 1 ? 1.0 : y.weight[b]) *
+                                  (x.count == 1 ? 1.0 : x.weight[c]);
+            const bool copied = z.count * y.count * x.count == 1;
+            Pack<IN, kVector> pack;
+            pack.Load(from + x.at[c] * p.in.strides[4], kVector, (p.aligned & 1) != 0);
 #pragma unroll
-          for (int v = 0; v < kVector; ++v) {
-            const double value = static_cast<double>(pack.Get(v));
-            sum[v] = copied ? value : sum[v] + weight * value;
+            for (int v = 0; v < kVector; ++v) {
+              const double value = static_cast<double>(pack.Get(v));
+              sum[v] = copied ? value : sum[v] + weight * value;
+            }
           }
         }
       }
-    }
-    Pack<IN, kVector> result;
+      Pack<IN, kVector> result;
 #pragma unroll
-    for (int v = 0; v < kVector; ++v) {
-      if (!IsFloatType<Register>::value) sum[v] = PwClamp(PwRound(sum[v]), 0.0, 255.0);
-      result.v[v] = Finish<IN>(sum[v]);
+      for (int v = 0; v < kVector; ++v) {
+        if (!IsFloatType<Register>::value) sum[v] = PwClamp(PwRound(sum[v]), 0.0, 255.0);
+        result.v[v] = Finish<IN>(sum[v]);
+      }
+      result.Store(to, kVector, (p.aligned & 2) != 0);
+#endif
     }
-    result.Store(p.out.data + static_cast<i64>(i) * kVector, kVector, (p.aligned & 2) != 0);
   }
 }
 #endif

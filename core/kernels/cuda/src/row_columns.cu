@@ -10,6 +10,7 @@ struct Params {
   OUT* out;
   i64 n;
   i64 inner;
+  double count;  // what a mean is divided by
   Divisor column_blocks;
   u64 aligned;
 };
@@ -47,7 +48,7 @@ extern "C" __global__ void __launch_bounds__(kWarps * 32) reduce_columns(const P
     float value = acc[v];
 #pragma unroll
     for (int w = 1; w < kWarps; ++w) value = Combine(value, shared[w][v * 32 + lane]);
-    result.Set(v, KIND == 1 ? value / static_cast<float>(p.n) : value);
+    result.Set(v, KIND == 1 ? value / static_cast<float>(p.count) : value);
   }
   result.Store(p.out + static_cast<i64>(outer) * p.inner + column, count, (p.aligned & 2) != 0);
 }

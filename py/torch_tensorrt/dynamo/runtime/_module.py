@@ -71,7 +71,7 @@ class TorchTensorRTModule(torch.nn.Module):
         if self.engine is None:
             raise TorchTensorRTError("the module holds no engine: load a state first")
         try:
-            outputs = torch.ops.tensorrt.execute_engine(list(inputs), self.engine)
+            outputs = torch.ops.tensorrt.execute_engine.default(list(inputs), self.engine)
         except (ValueError, TypeError, RuntimeError) as error:
             typed = self._typed_error(error, inputs)
             if typed is None:

@@ -50,10 +50,21 @@ TEST(CudaAttentionTest, ManyQueriesAndKeys) {
   ExpectAttention({DataType::kFloat16, 8, 2, 1, 128, 129, 96, 112, true, true});
 }
 
-TEST(CudaAttentionTest, ManyMaskedKeys) {
+TEST(CudaAttentionTest, WideHeads) {
+  TRT_NEED_HOST_GPU();
+  ExpectAttention({DataType::kFloat16, 1, 2, 2, 70, 77, 160, 160, false, true});
+  ExpectAttention({DataType::kBFloat16, 1, 2, 1, 9, 130, 256, 160, true, false});
+  ExpectAttention({DataType::kFloat16, 1, 1, 1, 65, 65, 136, 250});
+}
+
+// Masks of flags are read by pairs where rows allow, and where a whole tile of keys is left.
+class ManyMaskedKeys : public ::testing::TestWithParam<int64_t> {};
+INSTANTIATE_TEST_SUITE_P(Keys, ManyMaskedKeys, ::testing::Values(128, 150, 151));
+
+TEST_P(ManyMaskedKeys, AreLeftOut) {
   TRT_NEED_HOST_GPU();
   const int64_t s = 66;
-  const int64_t t = 150;
+  const int64_t t = GetParam();
   const AttentionCase c{DataType::kFloat16, 2, 3, 3, s, t, 32, 32, false, false};
   std::vector<double> visible(static_cast<size_t>(s * t));
   std::vector<double> added(visible.size());
@@ -134,7 +145,7 @@ TEST(CudaAttentionTest, Float32KeepsInfinities) {
 }
 
 TEST(CudaAttentionTest, RefusesWhatItCannotDo) {
-  const TestTensor wide = RandomTensor(DataType::kFloat16, {1, 1, 4, 136}, 1);
+  const TestTensor wide = RandomTensor(DataType::kFloat16, {1, 1, 4, 264}, 1);
   const TestTensor f64 = RandomTensor(DataType::kFloat64, {1, 1, 4, 32}, 1);
   for (const TestTensor* x : {&wide, &f64}) {
     const TestTensor out(x->view.dtype, {1, 1, 4, x->view.dims[3]});

@@ -88,6 +88,11 @@ TEST(CudaStreamTest, Products) {
   ExpectProduct({DataType::kFloat16, 260, 70, 128, TileOf(256, 128, 2, 3), false});
   ExpectProduct({DataType::kFloat16, 193, 200, 72, TileOf(192, 192, 3, 3)});
   ExpectProduct({DataType::kFloat16, 130, 75, 64, TileOf(128, 128, 2, 3, 2)});
+  // Chunks of 32 columns; rows of odd lengths.
+  ExpectProduct({DataType::kFloat16, 300, 320, 72, TileOf(128, 160, 2, 3)});
+  ExpectProduct({DataType::kBFloat16, 260, 161, 64, TileOf(128, 160, 2, 3, 2)});
+  ExpectProduct({DataType::kFloat16, 270, 321, 64, TileOf(256, 160, 2, 3), false});
+  ExpectProduct({DataType::kFloat16, 140, 193, 64, TileOf(128, 128, 2, 3)});
   // Tiles of several rounds of the ring, which teams must not take for each other's.
   ExpectProduct({DataType::kFloat16, 200, 130, 576, TileOf(128, 64, 2, 3, 2)});
   ExpectProduct({DataType::kFloat16, 900, 264, 200, TileOf(128, 128, 2, 5, 2)});
@@ -142,8 +147,8 @@ TEST(CudaStreamTest, Activations) {
   product.a.row = product.b.row = 8;
   product.b_constant = true;
   product.out_row = n;
-  for (const PointwiseOp op :
-       {PointwiseOp::kGeluErf, PointwiseOp::kGeluTanh, PointwiseOp::kSilu, PointwiseOp::kSigmoid}) {
+  for (const PointwiseOp op : {PointwiseOp::kGeluErf, PointwiseOp::kGeluTanh, PointwiseOp::kSilu,
+                               PointwiseOp::kSigmoid, PointwiseOp::kTanh}) {
     const Attributes attributes{{"epilogue", Apply(op)}};
     const Attributes reference{{"epilogue", Apply(op)}, {"transpose_b", true}};
     const Dims dims{m, n};

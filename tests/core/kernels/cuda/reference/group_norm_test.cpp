@@ -20,7 +20,8 @@ double ToleranceFor(DataType type) {
 
 Attributes AttributesFor(const Case& c, bool affine) {
   return {{"kind", "group"},      {"eps", 1e-5},        {"groups", c.groups},
-          {"has_weight", affine}, {"has_bias", affine}, {"channels_last", true}};
+          {"has_weight", affine}, {"has_bias", affine}, {"channels_last", true},
+          {"silu", affine}};
 }
 
 void ExpectGroupNorm(const Case& c, bool affine, const TensorView& x, double tolerance) {

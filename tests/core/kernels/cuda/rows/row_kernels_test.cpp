@@ -59,6 +59,14 @@ TEST(CudaRows, Reductions) {
                  {{dtype, {3, 49}}}, tolerance);
     ExpectSameAs("ref.Reduce", "cuda.reduce", {{"kind", "sum"}, {"axes", Dims{0, 2}}}, {x.view},
                  {{dtype, {49}}}, tolerance);
+    // Few columns of many rows, which blocks share; a number of rows that no slices divide.
+    for (const int64_t rows : {1152, 509}) {
+      const TestTensor tall = RandomTensor(dtype, {2, rows, 40}, 1);
+      for (const std::string kind : {"sum", "mean", "max"}) {
+        ExpectSameAs("ref.Reduce", "cuda.reduce", {{"kind", kind}, {"axes", Dims{1}}}, {tall.view},
+                     {{dtype, {2, 40}}}, dtype == kF16 ? 2e-3 : 1e-5, kind);
+      }
+    }
     const TestTensor odd = RandomTensor(dtype, {5, 7, 3}, 1);
     ExpectSameAs("ref.Reduce", "cuda.reduce", {{"kind", "sum"}, {"axes", Dims{1}}}, {odd.view},
                  {{dtype, {5, 3}}}, tolerance);
