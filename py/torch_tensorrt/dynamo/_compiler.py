@@ -24,6 +24,7 @@ from torch_tensorrt.dynamo._guards import guard, guards_of
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
 from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
 from torch_tensorrt.dynamo._lifted_buffers import refuse_writes
+from torch_tensorrt.dynamo._overlaps import check_apart
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
 from torch_tensorrt.dynamo.lowering import lower_exported_program, unlift
@@ -65,6 +66,7 @@ def compile(
     try:
         gm = lower_exported_program(exported_program, settings)
         result = compile_module(gm, settings, declared_ranges(gm, declared)).module
+        check_apart(result)
     except (TorchTensorRTError, InvalidOptionError, OSError):
         raise  # these say what the caller asked for and cannot have
     except Exception as error:

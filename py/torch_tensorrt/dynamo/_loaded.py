@@ -17,6 +17,7 @@ from torch_tensorrt._exceptions import (
     InputMismatchError,
     LoadError,
 )
+from torch_tensorrt.dynamo._overlaps import Apart, written_inputs
 from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite, is_symbolic
 from torch_tensorrt.dynamo.runtime._errors import not_a_tensor, typed_error, warn_of_conversion
 
@@ -110,11 +111,13 @@ class _InputChecks:
         self._names = list((signature.forward_arg_names if signature else None) or [])
         self._ranges = _ranges(program)
         placeholders = program.graph.find_nodes(op="placeholder")
-        self._leaves = [
-            _leaf_of(node)
+        own = [
+            node
             for node, source in zip(placeholders, program.graph_signature.input_specs, strict=True)
             if source.kind == InputKind.USER_INPUT
         ]
+        self._leaves = [_leaf_of(node) for node in own]
+        self._apart = self._apart_of(program, own)
         positional, keywords = spec.children()
         self._flat = keywords.num_children == 0 and positional.num_leaves == positional.num_children
 
@@ -122,7 +125,8 @@ class _InputChecks:
         if torch.compiler.is_dynamo_compiling():
             return
         seen: dict[str, tuple[int, str]] = {}
-        for leaf, value in zip(self._leaves, self._flatten(args, kwargs), strict=True):
+        values = self._flatten(args, kwargs)
+        for leaf, value in zip(self._leaves, values, strict=True):
             if leaf.dims is not None:
                 self._check_tensor(leaf, leaf.dims, value, seen)
             elif leaf.value is not None and (
@@ -132,6 +136,20 @@ class _InputChecks:
                     f"input '{leaf.label}' must be {leaf.value!r}, with which the model was "
                     f"captured, got {value!r}"
                 )
+        if self._apart is not None:
+            self._apart(*values)
+
+    def _apart_of(self, program: ExportedProgram, own: list[fx.Node]) -> Apart | None:
+        """The check of a compiled module that writes to inputs. (What runs in PyTorch alone does
+        what eager mode does.)"""
+        if not any(_engine_calls(node) for node in program.graph.nodes):
+            return None
+        by_name = set(program.graph_signature.user_inputs_to_mutate.values())
+        written = {index for index, node in enumerate(own) if node.name in by_name}
+        written.update(written_inputs(own))
+        if not written or len(own) < 2:
+            return None
+        return Apart([leaf.label for leaf in self._leaves], sorted(written))
 
     def _flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         if self._flat and not kwargs and len(args) == len(self._leaves):
