@@ -208,6 +208,7 @@ def _message(
         return _text(module, what, places, inputs, way_out)
     if isinstance(error, TypeError) and "argument" in what:
         way_out = f"give the inputs of forward{inspect.signature(module.forward)}"
+        way_out += _shapes_among(args, keywords)
         return _text(module, what, places, inputs, way_out)
     root = _root(error)
     if _is_dynamos(root) or isinstance(root, GuardOnDataDependentSymNode):
@@ -217,9 +218,20 @@ def _message(
             "call the model itself with tensors of these shapes and dtypes, and correct the "
             f"inputs, torch_tensorrt.Input(shape, dtype=...), until it runs; if it does: {_JIT}"
         )
+    way_out += _shapes_among(args, keywords)
     if not isinstance(error, RuntimeError):
         what = f"{type(error).__name__}: {what}"
     return _text(module, what, places, inputs, way_out)
+
+
+def _shapes_among(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> str:
+    """A hint where an input looks like the shape of one."""
+    for value in (args, *args, *keywords.values()):
+        numbers = isinstance(value, (list, tuple)) and bool(value)
+        if numbers and all(type(size) is int for size in value):
+            text = tuple(value)
+            return f"; {text} is a {type(value).__name__} of numbers, a shape is Input({text})"
+    return ""
 
 
 def _root(error: BaseException) -> BaseException:

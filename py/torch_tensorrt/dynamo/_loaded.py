@@ -17,6 +17,7 @@ from torch_tensorrt._exceptions import (
     InputMismatchError,
     LoadError,
 )
+from torch_tensorrt.dynamo._call_trees import checked_leaves
 from torch_tensorrt.dynamo._overlaps import Apart, written_inputs
 from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite, is_symbolic
 from torch_tensorrt.dynamo.runtime._errors import not_a_tensor, typed_error, warn_of_conversion
@@ -159,6 +160,9 @@ class _InputChecks:
         try:
             return [value for _, value in _check_inputs_match(args, kwargs, self._spec)]
         except ValueError as error:
+            positional, keywords = self._spec.children()
+            if len(args) == positional.num_children and set(kwargs) == set(keywords.context):
+                checked_leaves((args, kwargs), self._spec, self._names)
             takes = ", ".join(self._names) or f"{self._spec.num_leaves} values"
             given = [_kind(value) for value in args]
             given += [f"{name}={_kind(value)}" for name, value in kwargs.items()]
