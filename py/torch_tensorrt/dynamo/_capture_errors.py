@@ -144,7 +144,14 @@ def input_lines(
     module: torch.nn.Module, args: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> list[str]:
     """``'name': dtype[sizes]`` of every tensor among the inputs."""
-    return [f"'{name}': {leaf_text(leaf)}" for name, leaf in labelled(module, args, keywords)]
+    leaves = labelled(module, args, keywords)
+    return [f"{called(name, leaf)}: {leaf_text(leaf)}" for name, leaf in leaves]
+
+
+def called(name: str, leaf: Any) -> str:
+    """``'x'``, or ``'x' ("tokens")`` for an Input with a name of its own."""
+    own = leaf.name if isinstance(leaf, Input) else ""
+    return f"'{name}' (\"{own}\")" if own and own != name else f"'{name}'"
 
 
 def labelled(
@@ -288,7 +295,7 @@ def _fixed_axis(
     if isinstance(leaf, Input):
         low, _, high = leaf.shape_range()
         declared = f" is declared as {low[axis]} to {high[axis]}, but"
-    what = f"axis {axis} of input '{name}'{declared} is always {size} in this model"
+    what = f"axis {axis} of input {called(name, leaf)}{declared} is always {size} in this model"
     way_out = (
         f"give axis {axis} the size {size} in min_shape, opt_shape and max_shape of its Input; or, "
         "if the model is meant to take other sizes there, look in it for a number or a weight of "

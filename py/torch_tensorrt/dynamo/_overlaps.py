@@ -94,7 +94,7 @@ def shares_memory(a: Any, b: Any) -> bool:
 
     first, second = numpy.asarray(_Placed(a)), numpy.asarray(_Placed(b))
     try:
-        return numpy.shares_memory(first, second, max_work=_MAX_WORK)
+        return numpy.shares_memory(first, second, max_work=_MAX_WORK)  # type: ignore[arg-type]
     except numpy.exceptions.TooHardError:
         return True
 

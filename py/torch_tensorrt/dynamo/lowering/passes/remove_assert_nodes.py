@@ -71,7 +71,8 @@ def _is_known_to_hold(condition: fx.Node, value: torch.SymBool) -> bool:
 
 def _symbols_of_data(condition: fx.Node) -> set[Any]:
     """Numbers that are no sizes of inputs, among those that the condition is computed from."""
-    pending, seen, found = [condition], {condition}, set()
+    pending, seen = [condition], {condition}
+    found: set[Any] = set()
     while pending:
         node = pending.pop()
         value = node.meta.get("val")
