@@ -6,7 +6,9 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch.utils._sympy.numbers import int_oo
 from torch.utils._sympy.symbol import SymT, symbol_is_type
+from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
 from torch_tensorrt.dynamo._marks import REASON
 from torch_tensorrt.dynamo._settings import CompilationSettings
@@ -19,7 +21,6 @@ _ASSERTS = (
     "sym_constrain_range_for_size",
 )
 _ON_VALUES = (torch.ops.aten._assert_async.default, torch.ops.aten._assert_async.msg)
-_OF_DATA = (SymT.UNBACKED_INT, SymT.UNBACKED_FLOAT)
 
 
 def remove_assert_nodes(gm: fx.GraphModule, settings: CompilationSettings) -> fx.GraphModule:
@@ -61,36 +62,53 @@ def _is_known_to_hold(condition: fx.Node, value: torch.SymBool) -> bool:
         return False
     data = _symbols_of_data(condition)
     if data:
-        # What capture knows of them is what this very check has told it. A size is at least 0.
+        # What capture knows of them is what this very check has told it.
         relation = value.node._expr
-        return data <= relation.free_symbols and _holds_for_all(relation, data & env.size_like)
+        return data.keys() <= relation.free_symbols and _holds_for_all(relation, data)
     # Without the conditions of capture: those are what such nodes check.
     known = env._maybe_evaluate_static(value.node.expr, axioms=())
     return known is not None and bool(known)
 
 
-def _symbols_of_data(condition: fx.Node) -> set[Any]:
-    """Numbers that are no sizes of inputs, among those that the condition is computed from."""
+def _symbols_of_data(condition: fx.Node) -> dict[Any, ValueRanges[Any]]:
+    """Numbers that are no sizes of inputs, among those that the condition is computed from, and
+    what they can be."""
     pending, seen = [condition], {condition}
-    found: set[Any] = set()
+    found: dict[Any, ValueRanges[Any]] = {}
     while pending:
         node = pending.pop()
         value = node.meta.get("val")
         if not isinstance(value, SYMBOLIC):
             continue
-        symbols = getattr(value.node._expr, "free_symbols", ())
-        found.update(s for s in symbols if symbol_is_type(s, _OF_DATA))
+        for symbol in getattr(value.node._expr, "free_symbols", ()):
+            if symbol_is_type(symbol, SymT.UNBACKED_FLOAT):
+                found[symbol] = ValueRanges.unknown()
+            elif symbol_is_type(symbol, SymT.UNBACKED_INT):
+                found.setdefault(symbol, ValueRanges.unknown_int())
+                found[symbol] &= _range_of_size(node)
         pending.extend(source for source in node.all_input_nodes if source not in seen)
         seen.update(node.all_input_nodes)
     return found
 
 
-def _holds_for_all(relation: Any, sizes: set[Any]) -> bool:
-    import sympy  # type: ignore[import-untyped]
+def _range_of_size(node: fx.Node) -> ValueRanges[Any]:
+    """What the number of results of ``nonzero`` and the like can be; all numbers for others."""
+    if node.target is not torch.ops.aten.sym_size.int or not node.all_input_nodes:
+        return ValueRanges.unknown_int()
+    source = node.all_input_nodes[0]
+    most: Any = int_oo
+    if torch.Tag.dynamic_output_shape in getattr(source.target, "tags", ()):
+        values = [n.meta.get("val") for n in source.all_input_nodes]
+        counts = [value.numel() for value in values if isinstance(value, torch.Tensor)]
+        if counts and all(isinstance(count, int) for count in counts):
+            most = max(counts)
+    return ValueRanges(0, most)
 
-    free = {s: sympy.Dummy(integer=True) for s in relation.free_symbols}
-    free.update({s: sympy.Dummy(integer=True, nonnegative=True) for s in sizes})
-    return bool(relation.xreplace(free) == sympy.true)
+
+def _holds_for_all(relation: Any, ranges: dict[Any, ValueRanges[Any]]) -> bool:
+    free = {symbol: ValueRanges.unknown_int() for symbol in relation.free_symbols}
+    bounds = bound_sympy(relation, {**free, **ranges})
+    return bool(bounds.is_singleton() and bounds.lower)
 
 
 # The overload without a message is a check too; dead code elimination must not take it.
