@@ -190,17 +190,11 @@ def save(
     from torch_tensorrt.dynamo._exporter import export
     from torch_tensorrt.dynamo._files import write_program
 
-    if output_format != "exported_program":
-        raise SaveError(
-            f"output_format '{output_format}' cannot be written yet; use 'exported_program'"
-        )
     if kwargs:
         raise InvalidOptionError(f"[save] unknown keyword(s) {sorted(kwargs)}")
-    if not file_path:
-        raise SaveError("a file_path is needed")
     if inputs is not None and arg_inputs is not None:
         raise ValueError("give inputs or arg_inputs, not both: they mean the same")
-    _require_saveable(module)
+    _require_saveable(module, file_path, output_format)
     program = module
     if not isinstance(module, ExportedProgram):
         program = export(
@@ -213,7 +207,13 @@ def save(
     write_program(program, file_path, extra_files, pickle_protocol)
 
 
-def _require_saveable(module: Any) -> None:
+def _require_saveable(module: Any, file_path: str, output_format: str) -> None:
+    if output_format != "exported_program":
+        raise SaveError(
+            f"output_format '{output_format}' cannot be written yet; use 'exported_program'"
+        )
+    if not file_path:
+        raise SaveError("a file_path is needed")
     if not isinstance(module, (ExportedProgram, torch.fx.GraphModule)):
         raise SaveError(
             f"a {type(module).__name__} cannot be saved; compile it first with "
