@@ -10,6 +10,7 @@ import torch
 from torch.export import ExportedProgram
 
 from torch_tensorrt._exceptions import InvalidOptionError, SaveError
+from torch_tensorrt._Input import Input
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -51,23 +52,41 @@ def compile(
     if enabled_precisions is not None:
         kwargs["enabled_precisions"] = enabled_precisions
     if _choose_ir(module, ir) == "torch_compile":
+        _warn_of_ranges((inputs, arg_inputs, kwarg_inputs))
         return _compile_just_in_time(module, kwargs)
     from torch_tensorrt import dynamo
+    from torch_tensorrt.dynamo._compiler import (
+        checked_settings,
+        compile_program,
+        declared_inputs,
+    )
 
+    given: dict[str, Any] = {"arg_inputs": arg_inputs, "kwarg_inputs": kwarg_inputs}
     tracing = _pop_tracing_options(kwargs)
     dynamo.require_target(dynamo.validate_options(kwargs))
     _require_inputs(module, inputs, arg_inputs, kwarg_inputs)
-    program = dynamo.trace(
-        module,
-        inputs,
-        arg_inputs=arg_inputs,
-        kwarg_inputs=kwarg_inputs,
-        device=kwargs.get("device"),
-        **tracing,
+    if isinstance(module, ExportedProgram):
+        return dynamo.compile(module, inputs, **given, **kwargs)
+    program = dynamo.trace(module, inputs, device=kwargs.get("device"), **given, **tracing)
+    return compile_program(
+        program,
+        declared_inputs(inputs, arg_inputs, kwarg_inputs),
+        checked_settings(program, kwargs),
     )
-    return dynamo.compile(
-        program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
-    )
+
+
+def _warn_of_ranges(inputs: Any) -> None:
+    """Says that ranges do not reach torch.compile, which learns shapes from calls."""
+    from torch_tensorrt.dynamo._inputs import flat_leaves
+    from torch_tensorrt.dynamo.runtime._errors import warn_once
+
+    leaves = [leaf for leaf in flat_leaves(inputs) if isinstance(leaf, Input)]
+    if any(leaf.shape_mode is Input._ShapeMode.DYNAMIC for leaf in leaves):
+        warn_once(
+            "ir='torch_compile' learns shapes from the calls: the ranges of inputs have no effect. "
+            "Way out: dynamic=True or torch._dynamo.mark_dynamic(tensor, axis, min=, max=), or "
+            "ir='dynamo', which compiles for the ranges"
+        )
 
 
 def _compile_just_in_time(module: torch.nn.Module, options: dict[str, Any]) -> Any:
@@ -120,6 +139,8 @@ def convert_method_to_trt_engine(
     program = dynamo.trace(
         target, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **tracing
     )
+    if "dynamic_shapes" in tracing:  # they win over the ranges of the inputs
+        inputs = arg_inputs = kwarg_inputs = None
     return dynamo.convert_exported_program_to_serialized_trt_engine(
         program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
     )
@@ -169,17 +190,11 @@ def save(
     from torch_tensorrt.dynamo._exporter import export
     from torch_tensorrt.dynamo._files import write_program
 
-    if output_format != "exported_program":
-        raise SaveError(
-            f"output_format '{output_format}' cannot be written yet; use 'exported_program'"
-        )
     if kwargs:
         raise InvalidOptionError(f"[save] unknown keyword(s) {sorted(kwargs)}")
-    if not file_path:
-        raise SaveError("a file_path is needed")
     if inputs is not None and arg_inputs is not None:
         raise ValueError("give inputs or arg_inputs, not both: they mean the same")
-    _require_saveable(module)
+    _require_saveable(module, file_path, output_format)
     program = module
     if not isinstance(module, ExportedProgram):
         program = export(
@@ -192,7 +207,13 @@ def save(
     write_program(program, file_path, extra_files, pickle_protocol)
 
 
-def _require_saveable(module: Any) -> None:
+def _require_saveable(module: Any, file_path: str, output_format: str) -> None:
+    if output_format != "exported_program":
+        raise SaveError(
+            f"output_format '{output_format}' cannot be written yet; use 'exported_program'"
+        )
+    if not file_path:
+        raise SaveError("a file_path is needed")
     if not isinstance(module, (ExportedProgram, torch.fx.GraphModule)):
         raise SaveError(
             f"a {type(module).__name__} cannot be saved; compile it first with "

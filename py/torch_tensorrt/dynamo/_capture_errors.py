@@ -144,7 +144,14 @@ def input_lines(
     module: torch.nn.Module, args: tuple[Any, ...], keywords: Mapping[str, Any]
 ) -> list[str]:
     """``'name': dtype[sizes]`` of every tensor among the inputs."""
-    return [f"'{name}': {leaf_text(leaf)}" for name, leaf in labelled(module, args, keywords)]
+    leaves = labelled(module, args, keywords)
+    return [f"{called(name, leaf)}: {leaf_text(leaf)}" for name, leaf in leaves]
+
+
+def called(name: str, leaf: Any) -> str:
+    """``'x'``, or ``'x' ("tokens")`` for an Input with a name of its own."""
+    own = leaf.name if isinstance(leaf, Input) else ""
+    return f"'{name}' (\"{own}\")" if own and own != name else f"'{name}'"
 
 
 def labelled(
@@ -208,6 +215,7 @@ def _message(
         return _text(module, what, places, inputs, way_out)
     if isinstance(error, TypeError) and "argument" in what:
         way_out = f"give the inputs of forward{inspect.signature(module.forward)}"
+        way_out += _shapes_among(args, keywords)
         return _text(module, what, places, inputs, way_out)
     root = _root(error)
     if _is_dynamos(root) or isinstance(root, GuardOnDataDependentSymNode):
@@ -217,9 +225,20 @@ def _message(
             "call the model itself with tensors of these shapes and dtypes, and correct the "
             f"inputs, torch_tensorrt.Input(shape, dtype=...), until it runs; if it does: {_JIT}"
         )
+    way_out += _shapes_among(args, keywords)
     if not isinstance(error, RuntimeError):
         what = f"{type(error).__name__}: {what}"
     return _text(module, what, places, inputs, way_out)
+
+
+def _shapes_among(args: tuple[Any, ...], keywords: Mapping[str, Any]) -> str:
+    """A hint where an input looks like the shape of one."""
+    for value in (args, *args, *keywords.values()):
+        numbers = isinstance(value, (list, tuple)) and bool(value)
+        if numbers and all(type(size) is int for size in value):
+            text = tuple(value)
+            return f"; {text} is a {type(value).__name__} of numbers, a shape is Input({text})"
+    return ""
 
 
 def _root(error: BaseException) -> BaseException:
@@ -276,7 +295,7 @@ def _fixed_axis(
     if isinstance(leaf, Input):
         low, _, high = leaf.shape_range()
         declared = f" is declared as {low[axis]} to {high[axis]}, but"
-    what = f"axis {axis} of input '{name}'{declared} is always {size} in this model"
+    what = f"axis {axis} of input {called(name, leaf)}{declared} is always {size} in this model"
     way_out = (
         f"give axis {axis} the size {size} in min_shape, opt_shape and max_shape of its Input; or, "
         "if the model is meant to take other sizes there, look in it for a number or a weight of "

@@ -18,19 +18,22 @@ from torch_tensorrt._exceptions import (
     UnsupportedOperatorException,
 )
 from torch_tensorrt._Input import Input
+from torch_tensorrt.dynamo._agreement import require_agreement
 from torch_tensorrt.dynamo._build import compile_module, input_ranges, must_raise
 from torch_tensorrt.dynamo._control_flow import NotOneEngine, own_results
 from torch_tensorrt.dynamo._guards import guard, guards_of
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
 from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
 from torch_tensorrt.dynamo._lifted_buffers import refuse_writes
+from torch_tensorrt.dynamo._overlaps import check_apart
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
 from torch_tensorrt.dynamo._symbols import Ranges
 from torch_tensorrt.dynamo.lowering import lower_exported_program, unlift
-from torch_tensorrt.dynamo.partitioning import partition
+from torch_tensorrt.dynamo.partitioning import EngineSubgraph, partition
 from torch_tensorrt.dynamo.partitioning._modules import names_in_program, require_modules
 from torch_tensorrt.dynamo.partitioning._split import whole_subgraph
+from torch_tensorrt.dynamo.runtime import TorchTensorRTModule
 
 logger = logging.getLogger("torch_tensorrt")
 
@@ -59,13 +62,30 @@ def compile(
 
     Raises:
         InvalidOptionError: unknown option, bad value, or a module that the program has not.
+        InputMismatchError: inputs that are not those of the program.
         UnsupportedOperatorException: see ``require_full_compilation``.
     """
-    declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
-    settings = _checked(exported_program, options)
+    declared = declared_inputs(inputs, arg_inputs, kwarg_inputs)
+    settings = checked_settings(exported_program, options)
+    require_agreement(exported_program, *declared)
+    return compile_program(exported_program, declared, settings)
+
+
+def compile_program(
+    exported_program: ExportedProgram,
+    declared: tuple[tuple[Any, ...], dict[str, Any]],
+    settings: CompilationSettings,
+) -> fx.GraphModule:
+    """:func:`compile` after its checks.
+
+    Args:
+        declared: Positional and keyword inputs, which the program was captured with or agrees with.
+    """
     try:
         gm = lower_exported_program(exported_program, settings)
         result = compile_module(gm, settings, declared_ranges(gm, declared)).module
+        check_apart(result)
+        _label_inputs(result, declared)
     except (TorchTensorRTError, InvalidOptionError, OSError):
         raise  # these say what the caller asked for and cannot have
     except Exception as error:
@@ -113,9 +133,10 @@ def convert_exported_program_to_serialized_trt_engine(
             something without ``lift_mutable_buffers``.
         BindingNameMismatchError: names that do not mirror the program.
     """
-    declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
+    declared = declared_inputs(inputs, arg_inputs, kwarg_inputs)
     options = {**options, "require_full_compilation": True}
-    settings = _checked(exported_program, options)
+    settings = checked_settings(exported_program, options)
+    require_agreement(exported_program, *declared)
     gm = lower_exported_program(exported_program, settings, one_engine=True)
     ranges = declared_ranges(gm, declared)
     placeholders = list(gm.graph.find_nodes(op="placeholder"))
@@ -126,17 +147,7 @@ def convert_exported_program_to_serialized_trt_engine(
     else:
         refuse_writes(gm)
     settings = place(gm, settings)
-    try:
-        own_results(gm)
-    except NotOneEngine as error:
-        raise UnsupportedOperatorException(f"the program cannot be one engine: {error}") from error
-    partition(gm, settings)
-    engine, carriers = whole_subgraph(gm, "_run_on_acc_0")
-    if carriers:
-        raise UnsupportedOperatorException(
-            "the program takes a number that is the size of none of its tensors: pass a tensor of "
-            "that size, or compile it with torch_tensorrt.compile"
-        )
+    engine = _as_one_engine(gm, settings)
     _name_inputs(placeholders, engine.module, [arg_input_binding_names, kwarg_input_binding_names])
     _name_outputs(len(results), engine.module, output_binding_names)
     engine.module.recompile()
@@ -150,6 +161,26 @@ def convert_exported_program_to_serialized_trt_engine(
         engine.module, settings, name=engine.name, input_ranges=input_ranges(engine.module, ranges)
     )
     return bytes(built.serialized_engine_tensor().numpy().tobytes())
+
+
+def _as_one_engine(gm: fx.GraphModule, settings: CompilationSettings) -> EngineSubgraph:
+    """All of ``gm`` as one subgraph.
+
+    Raises:
+        UnsupportedOperatorException: something in it cannot run in an engine.
+    """
+    try:
+        own_results(gm)
+    except NotOneEngine as error:
+        raise UnsupportedOperatorException(f"the program cannot be one engine: {error}") from error
+    partition(gm, settings)
+    engine, carriers = whole_subgraph(gm, "_run_on_acc_0")
+    if carriers:
+        raise UnsupportedOperatorException(
+            "the program takes a number that is the size of none of its tensors: pass a tensor of "
+            "that size, or compile it with torch_tensorrt.compile"
+        )
+    return engine
 
 
 def declared_ranges(gm: fx.GraphModule, declared: Any) -> Ranges:
@@ -176,13 +207,29 @@ def declared_ranges(gm: fx.GraphModule, declared: Any) -> Ranges:
     return ranges
 
 
-def _checked(program: ExportedProgram, options: Mapping[str, Any]) -> CompilationSettings:
+def checked_settings(program: ExportedProgram, options: Mapping[str, Any]) -> CompilationSettings:
     """The settings, after every check that needs no graph."""
     settings = validate_options(options)
     require_target(settings)
     _require_program(program)
     require_modules(settings.torch_executed_modules, names_in_program(program))
     return settings
+
+
+def _label_inputs(module: fx.GraphModule, declared: Any) -> None:
+    """Tell the engines what the user's Inputs are called, for their messages."""
+    leaves = pytree.tree_leaves(declared, is_leaf=lambda leaf: isinstance(leaf, Input))
+    placeholders = module.graph.find_nodes(op="placeholder")
+    if len(leaves) != len(placeholders):
+        return
+    labels = {
+        str(node.target): leaf.name
+        for leaf, node in zip(leaves, placeholders, strict=True)
+        if isinstance(leaf, Input) and leaf.name
+    }
+    for engine in module.children():
+        if labels and isinstance(engine, TorchTensorRTModule):
+            engine.input_labels = labels
 
 
 def _require_program(program: Any) -> None:
@@ -193,9 +240,14 @@ def _require_program(program: Any) -> None:
         )
 
 
-def _declared_inputs(
+def declared_inputs(
     inputs: Any, arg_inputs: Any, kwarg_inputs: Mapping[str, Any] | None
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Positional and keyword inputs as trees of :class:`Input` and plain values.
+
+    Raises:
+        ValueError: both ``inputs`` and ``arg_inputs``.
+    """
     if inputs is not None and arg_inputs is not None:
         raise ValueError("give inputs or arg_inputs, not both: they mean the same")
     args = as_argument_tuple(arg_inputs if arg_inputs is not None else inputs)

@@ -13,7 +13,7 @@ from torch.export.graph_signature import InputKind
 
 from torch_tensorrt._exceptions import SaveError
 from torch_tensorrt._Input import Input
-from torch_tensorrt.dynamo._capture_errors import labelled, leaf_text
+from torch_tensorrt.dynamo._capture_errors import called, labelled, leaf_text
 from torch_tensorrt.dynamo._inputs import flat_leaves
 from torch_tensorrt.dynamo._symbols import UNBOUNDED, expr_of, finite, is_symbolic
 from torch_tensorrt.dynamo._tracer import trace
@@ -114,8 +114,8 @@ def _check_inputs(gm: fx.GraphModule, given: Inputs, compiled: Inputs) -> None:
         wanted = declared.get(name)
         if isinstance(wanted, Input) and not _inside(leaf, wanted):
             raise SaveError(
-                f"input '{name}' is given as {leaf_text(leaf)}, but the module was compiled for "
-                f"{leaf_text(wanted)}. {_WAY_OUT}"
+                f"input {called(name, wanted)} is given as {leaf_text(leaf)}, but the "
+                f"module was compiled for {leaf_text(wanted)}. {_WAY_OUT}"
             )
 
 

@@ -70,13 +70,20 @@ def prepare_inputs(tree: Any, disable_memory_format_check: bool = True) -> Any:
 
 
 def example_values(tree: Any, device: torch.device) -> Any:
-    """The same tree with every :class:`Input` replaced by a tensor to capture with."""
+    """The same tree with every :class:`Input` replaced by a tensor to capture with,
+    each its own."""
+
+    taken: set[int] = set()
 
     def example(leaf: Any) -> Any:
         if not isinstance(leaf, Input):
             return leaf
         if leaf.shape_mode is Input._ShapeMode.STATIC:
-            return leaf.torch_tensor.to(device)
+            tensor = leaf.torch_tensor.to(device)
+            # Capture takes one tensor at two places for one input.
+            tensor = tensor.detach().clone() if id(tensor) in taken else tensor
+            taken.add(id(tensor))
+            return tensor
         return leaf.make_example(capture_shape(leaf), device)
 
     return map_inputs(example, tree)

@@ -31,12 +31,14 @@ from torch.utils import _pytree as pytree
 from torch_tensorrt._exceptions import SaveError
 from torch_tensorrt.dynamo._guards import GUARDS_MODULE
 from torch_tensorrt.dynamo._inputs import example_values
+from torch_tensorrt.dynamo._overlaps import OVERLAPS_MODULE
 from torch_tensorrt.dynamo._symbols import SYMBOLIC, shape_env_of
 from torch_tensorrt.dynamo._tracer import device_of
 from torch_tensorrt.dynamo.lowering._write_in_place import FUNCTIONAL
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute
 from torch_tensorrt.dynamo.runtime._control_flow import ControlFlowModule
 
+_CHECKS = (GUARDS_MODULE, OVERLAPS_MODULE)
 _ENGINE_CLASS = "__torch__.torch.classes.tensorrt.Engine"
 
 
@@ -110,8 +112,8 @@ class _Writer:
                 self.inputs.append(InputSpec(kind, argument_of(placed), None))
             elif node.op == "get_attr":
                 self._mapping[node] = self._lifted[str(node.target)]
-            elif node.op == "call_module" and node.target == GUARDS_MODULE:
-                continue  # the program has the conditions with its symbols
+            elif node.op == "call_module" and node.target in _CHECKS:
+                continue  # the program has the conditions with its symbols, and says what it writes
             elif node.op == "call_module":
                 self._inline(node)
             elif node.op == "output":
@@ -142,7 +144,7 @@ class _Writer:
             if node.op == "get_attr":
                 self._require_tensor(node)
                 self._lift(str(node.target), get_attribute(self._gm, node.target), node.meta)
-            elif node.op == "call_module" and node.target != GUARDS_MODULE:
+            elif node.op == "call_module" and node.target not in _CHECKS:
                 self._lift_module(str(node.target))
 
     def _lift_module(self, name: str) -> None:

@@ -12,6 +12,8 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 from torch_tensorrt._exceptions import InputMismatchError, LoadError
+from torch_tensorrt.dynamo._call_trees import checked_leaves
+from torch_tensorrt.dynamo._overlaps import Apart, written_inputs
 from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite
 from torch_tensorrt.dynamo._tensor_checks import InputLeaf, TensorChecks
 from torch_tensorrt.dynamo.runtime._errors import typed_error, warn_of_conversion
@@ -97,11 +99,13 @@ class _InputChecks:
         self._names = list((signature.forward_arg_names if signature else None) or [])
         self._tensors = TensorChecks(_ranges(program))
         placeholders = program.graph.find_nodes(op="placeholder")
-        self._leaves = [
-            InputLeaf.of(node)
+        own = [
+            node
             for node, source in zip(placeholders, program.graph_signature.input_specs, strict=True)
             if source.kind == InputKind.USER_INPUT
         ]
+        self._leaves = [InputLeaf.of(node) for node in own]
+        self._apart = self._apart_of(program, own)
         positional, keywords = spec.children()
         self._flat = keywords.num_children == 0 and all(
             child.is_leaf() for child in positional.children()
@@ -111,7 +115,8 @@ class _InputChecks:
         if torch.compiler.is_dynamo_compiling():
             return
         seen: dict[str, tuple[int, str]] = {}
-        for leaf, value in zip(self._leaves, self._flatten(args, kwargs), strict=True):
+        values = self._flatten(args, kwargs)
+        for leaf, value in zip(self._leaves, values, strict=True):
             if leaf.dims is not None:
                 self._tensors.check(leaf, leaf.dims, value, seen)
             elif leaf.value is not None and (
@@ -121,6 +126,20 @@ class _InputChecks:
                     f"input '{leaf.label}' must be {leaf.value!r}, with which the model was "
                     f"captured, got {value!r}"
                 )
+        if self._apart is not None:
+            self._apart(*values)
+
+    def _apart_of(self, program: ExportedProgram, own: list[fx.Node]) -> Apart | None:
+        """The check of a compiled module that writes to inputs. (What runs in PyTorch alone does
+        what eager mode does.)"""
+        if not any(_engine_calls(node) for node in program.graph.nodes):
+            return None
+        by_name = set(program.graph_signature.user_inputs_to_mutate.values())
+        written = {index for index, node in enumerate(own) if node.name in by_name}
+        written.update(written_inputs(own))
+        if not written or len(own) < 2:
+            return None
+        return Apart([leaf.label for leaf in self._leaves], sorted(written))
 
     def _flatten(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         if self._flat and not kwargs and len(args) == len(self._leaves):
@@ -130,6 +149,9 @@ class _InputChecks:
         try:
             return [value for _, value in _check_inputs_match(args, kwargs, self._spec)]
         except ValueError as error:
+            positional, keywords = self._spec.children()
+            if len(args) == positional.num_children and set(kwargs) == set(keywords.context):
+                checked_leaves((args, kwargs), self._spec, self._names)
             takes = ", ".join(self._names) or f"{self._spec.num_leaves} values"
             given = [_kind(value) for value in args]
             given += [f"{name}={_kind(value)}" for name, value in kwargs.items()]

@@ -15,6 +15,8 @@ from typing import Any
 
 import torch
 
+from torch_tensorrt.dynamo._op_names import operator_text
+
 Check = Callable[[Any], str | None]
 
 
@@ -119,12 +121,17 @@ def _fold_rules() -> Collection[str]:
 
 
 def operators(value: Any) -> str | None:
-    """Operator objects, or names in any spelling of ``partitioning._support.op_names``."""
+    """Operator objects, functions that stand for one (``torch.sigmoid``), or names in any
+    spelling of ``partitioning._support.op_names``."""
     problem = _OPERATORS(value)
-    given = [op for op in value if isinstance(op, str)] if problem is None else []
-    if not given:
+    if problem is not None or not value:
         return problem
     known = _operator_names()
+    for function in value:
+        if operator_text(function) is None:
+            name = str(getattr(function, "__name__", function))
+            return unknown_name("the operator", name, _like(name, known))
+    given = [op for op in value if isinstance(op, str)]
     for name in given:
         if name not in known and not _is_function(name):
             return unknown_name("the operator", name, _like(name, known))

@@ -111,7 +111,7 @@ class CompilationSettings:
     use_complex_decomposition: bool | None = _off(
         None,
         "Which complex rewriter runs.",
-        "complex operators run in PyTorch",
+        "complex operators run in engines, as pairs of real numbers; there is one rewriter",
         optional(checks.BOOLEAN),
     )
     sparse_weights: bool = _off(False, "Use 2:4 sparse weights.", _NO_TRT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch.export import Dim, ExportedProgram
 
 from torch_tensorrt._Device import Device
+from torch_tensorrt._exceptions import InvalidOptionError
 from torch_tensorrt._Input import Input
 from torch_tensorrt.dynamo._capture_errors import capture_errors, check_dtypes
 from torch_tensorrt.dynamo._inputs import (
@@ -22,6 +24,7 @@ from torch_tensorrt.dynamo._inputs import (
     prepare_inputs,
 )
 from torch_tensorrt.dynamo._placement import disagreement
+from torch_tensorrt.dynamo._settings import DEPRECATED, option_names
 from torch_tensorrt.dynamo._symbols import any_size
 
 
@@ -47,12 +50,15 @@ def trace(
         device: Device of example tensors; the module's own by default.
         strict: Passed to ``torch.export.export``.
         **kwargs: ``dynamic_shapes`` (wins over the ranges of the inputs) and
-            ``prefer_deferred_runtime_asserts_over_guards`` are passed on; other names are ignored.
+            ``prefer_deferred_runtime_asserts_over_guards`` are passed on; names of compilation
+            options are ignored.
 
     Raises:
         ValueError: both ``inputs`` and ``arg_inputs``, or shared dimensions with different ranges.
         CaptureError: the module cannot be captured with these inputs.
+        InvalidOptionError: a name that is no option; the message has the nearest one.
     """
+    _check_names(kwargs)
     if isinstance(mod, ExportedProgram):
         return mod
     if inputs is not None and arg_inputs is not None:
@@ -78,6 +84,17 @@ def trace(
         )
     check_dtypes(program, mod, args, keywords)
     return program
+
+
+def _check_names(kwargs: Mapping[str, Any]) -> None:
+    own = ("dynamic_shapes", "prefer_deferred_runtime_asserts_over_guards")
+    known = {*own, *option_names(), *DEPRECATED}
+    unknown = [name for name in kwargs if name not in known]
+    if unknown:
+        keywords = [*known, "strict", "device", "inputs", "arg_inputs", "kwarg_inputs"]
+        near = difflib.get_close_matches(unknown[0], keywords, n=1, cutoff=0.6)
+        hint = f"; did you mean '{near[0]}'?" if near else f"; it takes strict and {', '.join(own)}"
+        raise InvalidOptionError(f"[trace] unknown keyword '{unknown[0]}'{hint}")
 
 
 def infer_dynamic_shapes(

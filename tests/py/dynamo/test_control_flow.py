@@ -1,4 +1,4 @@
-"""cond, while_loop, scan, map and flex_attention: their graphs run in engines, through both entry
+"""cond, while_loop, scan and map: their graphs run in engines, through both entry
 points, with dynamic shapes, saved and loaded."""
 
 import pytest
@@ -258,64 +258,6 @@ def test_nested(just_in_time):
         same(module(x), model(x))
 
 
-class BySize(nn.Module):
-    def forward(self, x):
-        return torch.cond(x.shape[0] > 4, lambda x: x.exp() + 1, lambda x: x.sin() * 2, (x,))
-
-
-def test_a_condition_on_a_size():
-    model = BySize().eval()
-    spec = Input(min_shape=(1, 3), opt_shape=(4, 3), max_shape=(9, 3))
-    module = torch_tensorrt.compile(model, arg_inputs=[spec], min_block_size=1)
-    for rows in (1, 4, 5, 9):
-        x = torch.randn(rows, 3)
-        same(module(x), model(x))
-
-
-class Counted(nn.Module):
-    """Carries a Python number, and uses a size as a value."""
-
-    def forward(self, x):
-        def condition(i, x):
-            return i < 4
-
-        def body(i, x):
-            return i + 1, x * 2 + x.shape[0]
-
-        return while_loop(condition, body, (0, x))[1]
-
-
-def test_numbers_that_are_carried_stay_in_pytorch():
-    model = Counted().eval()
-    module = torch_tensorrt.compile(model, arg_inputs=[torch.ones(3)], min_block_size=1)
-    x = torch.randn(3)
-    same(module(x), model(x))
-
-
-class Sized(nn.Module):
-    """A branch that makes a tensor of a size that none of its inputs has."""
-
-    def forward(self, x, y):
-        def then(y):
-            return torch.ones(x.shape[0]) * y.sum()
-
-        return torch.cond(y.sum() > 0, then, lambda y: torch.zeros(x.shape[0]) + 2, (y,))
-
-
-def test_a_size_that_no_input_of_the_branch_has(tmp_path):
-    model = Sized().eval()
-    specs = [Input(min_shape=(1,), opt_shape=(4,), max_shape=(9,)), torch.ones(2)]
-    module = torch_tensorrt.compile(model, arg_inputs=specs, min_block_size=1)
-    assert placed(module, CondEngines)
-    path = str(tmp_path / "model.ep")
-    torch_tensorrt.save(module, path)
-    loaded = torch_tensorrt.load(path).module()
-    for rows in (1, 4, 9):
-        for y in (torch.ones(2), -torch.ones(2)):
-            same(module(torch.randn(rows), y), model(torch.randn(rows), y))
-            same(loaded(torch.randn(rows), y), model(torch.randn(rows), y))
-
-
 def test_nothing_to_scan_over_is_an_error(tmp_path):
     model = Scan().eval()
     specs = [
@@ -349,101 +291,6 @@ def test_dry_run_counts_operators_of_branches(capsys):
         same(module(x), model(x))  # the graph that the dry run looked at still works
 
 
-class Flex(nn.Module):
-    def __init__(self, kind):
-        super().__init__()
-        self.kind = kind
-        self.register_buffer("slopes", torch.rand(2))
-
-    def forward(self, q, k, v):
-        from torch.nn.attention.flex_attention import flex_attention
-
-        def causal(score, b, h, i, j):
-            return torch.where(i >= j, score, -float("inf"))
-
-        def alibi(score, b, h, i, j):
-            return score + self.slopes[h] * (j - i)
-
-        score = {"none": None, "causal": causal, "alibi": alibi}[self.kind]
-        return flex_attention(q * 2, k, v, score_mod=score, enable_gqa=k.shape[1] != q.shape[1]) + 1
-
-
-@pytest.mark.parametrize("kind", ["none", "causal", "alibi"])
-@pytest.mark.parametrize("heads", [2, 1])
-@pytest.mark.parametrize("just_in_time", [True, False])
-def test_flex_attention(kind, heads, just_in_time):
-    torch._dynamo.reset()
-    model = Flex(kind).eval()
-    given = torch.randn(2, 2, 7, 8), torch.randn(2, heads, 9, 8), torch.randn(2, heads, 9, 8)
-    options = {"require_full_compilation": True}
-    with torch.no_grad():
-        if just_in_time:
-            module = torch.compile(model, backend="tensorrt", options=options)
-        else:
-            module = torch_tensorrt.compile(model, arg_inputs=list(given), **options)
-        same(module(*given), model(*given))
-
-
-def test_flex_attention_with_a_block_mask_and_dynamic_batch(tmp_path):
-    from torch.nn.attention.flex_attention import create_block_mask, flex_attention
-
-    mask = create_block_mask(lambda b, h, i, j: i >= j, None, None, 16, 16, device="cpu")
-
-    class Masked(nn.Module):
-        def forward(self, q, k, v):
-            return flex_attention(q, k, v, block_mask=mask)
-
-    model = Masked().eval()
-    given = [torch.randn(3, 2, 16, 8) for _ in range(3)]
-    module = torch_tensorrt.compile(model, arg_inputs=given, require_full_compilation=True)
-    with torch.no_grad():
-        same(module(*given), model(*given))
-    path = str(tmp_path / "model.ep")
-    torch_tensorrt.save(module, path)
-    same(torch_tensorrt.load(path).module()(*given), model(*given))
-
-
-class Mapped(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(8, 8)
-
-    def forward(self, x):
-        return torch.vmap(lambda row: self.linear(row).tanh() * 2)(x) + 1
-
-
-class Prefix(nn.Module):
-    def forward(self, x):
-        from torch._higher_order_ops.associative_scan import associative_scan
-
-        return associative_scan(lambda a, b: a + b, x * 2, dim=0, combine_mode="generic") + 1
-
-
-@pytest.mark.parametrize("kind", [Mapped, Prefix])
-def test_transforms_inside_a_model_are_traced_through(kind):
-    """An exported graph holds the functions of vmap one by one, with state between them."""
-    model, x = kind().eval(), torch.randn(5, 8)
-    module = torch_tensorrt.compile(model, arg_inputs=[x], require_full_compilation=True)
-    with torch.no_grad():
-        same(module(x), model(x))
-
-
-class Uneven(nn.Module):
-    def forward(self, x):
-        return torch.cond(x.sum() > 0, lambda x: x[:2] + 1, lambda x: x[:3] * 2, (x,)).exp()
-
-
-def test_results_whose_sizes_depend_on_the_branch():
-    model, x = Uneven().eval(), torch.rand(4, 3)
-    try:
-        program = torch_tensorrt.dynamo.trace(model, arg_inputs=[x])
-    except torch_tensorrt._exceptions.CaptureError:
-        pytest.skip("this PyTorch takes no branches of different sizes")
-    module = torch_tensorrt.dynamo.compile(program, arg_inputs=[x], min_block_size=1)
-    same(module(x), model(x))
-    same(module(-x), model(-x))
-
-
 def test_dynamic_sizes_just_in_time(case):
     model, inputs, _ = case
     fast = torch.compile(
@@ -456,38 +303,3 @@ def test_dynamic_sizes_just_in_time(case):
         for rows in (4, 6, 9):
             given = inputs(rows, 1.0)
             same(fast(*given), model(*given))
-
-
-class SizeAsValue(nn.Module):
-    def forward(self, x):
-        def body(i, x):
-            return i + 1, x * x.shape[0] + torch.arange(x.shape[0])[:, None]
-
-        start = torch.zeros((), dtype=torch.int64)
-        return while_loop(lambda i, x: i < 3, body, (start, x))[1]
-
-
-def test_sizes_inside_a_body():
-    model = SizeAsValue().eval()
-    spec = Input(min_shape=(1, 2), opt_shape=(4, 2), max_shape=(9, 2))
-    module = torch_tensorrt.compile(model, arg_inputs=[spec], require_full_compilation=True)
-    assert placed(module, WhileEngines)
-    for rows in (1, 5, 9):
-        x = torch.randn(rows, 2)
-        same(module(x), model(x))
-
-
-def test_flex_attention_of_any_length():
-    spec = Input(
-        min_shape=(1, 2, 2, 8),
-        opt_shape=(1, 2, 8, 8),
-        max_shape=(1, 2, 64, 8),
-        shared_dims={2: "n"},
-    )
-    model = Flex("causal").eval()
-    module = torch_tensorrt.compile(
-        model, arg_inputs=[spec, spec, spec], require_full_compilation=True
-    )
-    for length in (2, 33, 64):
-        given = [torch.randn(1, 2, length, 8) for _ in range(3)]
-        same(module(*given), model(*given))

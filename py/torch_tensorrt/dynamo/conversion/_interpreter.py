@@ -144,7 +144,27 @@ class NetworkInterpreter:
         helpers = NetworkDefinition(self._network, node.name, source_line(node))
         context = ConversionContext(helpers, self._settings)
         made = support.converter_implementation(context, node.target, args, kwargs, node.name)
-        return list(made) if isinstance(made, tuple) else made
+        made = list(made) if isinstance(made, tuple) else made
+        self._check_returned(node, made)
+        return made
+
+    def _check_returned(self, node: fx.Node, made: Any) -> None:
+        """Refuses what is no tensor of a network, or not as many as the operator has results."""
+        expected: Any = node.meta.get("val")
+        if not isinstance(expected, (list, tuple)):
+            fits, wanted = isinstance(made, core().Tensor), "one tensor"
+        else:
+            wanted = f"a tuple of {len(expected)} tensors"
+            fits = isinstance(made, list) and len(made) == len(expected)
+            fits = fits and all(t is None or isinstance(t, core().Tensor) for t in made)
+        if fits:
+            return
+        kinds = [type(value).__name__ for value in (made if isinstance(made, list) else [made])]
+        got = f"({', '.join(kinds)})" if isinstance(made, list) else kinds[0]
+        hint = "; a Layer's first one is layer.get_output(0)" if "Layer" in kinds else ""
+        raise self._error(
+            node, f"its converter must return {wanted} of the network, got {got}{hint}"
+        )
 
     def _item(self, node: fx.Node) -> Any:
         source, index = node.args[0], node.args[1]

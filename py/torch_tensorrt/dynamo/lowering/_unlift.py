@@ -12,6 +12,8 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind, InputSpec, OutputKind
 from torch.fx.graph import _PyTreeCodeGen
 
+from torch_tensorrt.dynamo._call_trees import CheckedCodeGen
+
 _ATTRIBUTES = (
     InputKind.PARAMETER,
     InputKind.BUFFER,
@@ -107,8 +109,7 @@ def _codegen(program: ExportedProgram) -> Any:
     names = signature.forward_arg_names if signature is not None else None
     spec: Any = program.call_spec.in_spec
     codegen = _get_codegen(spec, program.call_spec.out_spec, forward_arg_names=names)
-    if _is_flat(program.call_spec):
-        codegen.__class__ = _FlatCodeGen
+    codegen.__class__ = _FlatCodeGen if _is_flat(program.call_spec) else CheckedCodeGen
     return codegen
 
 

@@ -13,7 +13,7 @@ from torch import fx
 
 from torch_tensorrt._exceptions import UnsupportedNode
 from torch_tensorrt.dynamo._marks import PLACED, REASON
-from torch_tensorrt.dynamo._op_names import op_names
+from torch_tensorrt.dynamo._op_names import op_names, operator_text
 from torch_tensorrt.dynamo._placement import stays_behind
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import SYMBOLIC
@@ -60,7 +60,7 @@ def classify(
     """Check every node of ``gm``. A ``getitem`` shares the verdict of its source."""
     check = support or converter_support
     verdict = NodeSupport()
-    names = {str(op) for op in settings.torch_executed_ops}
+    names = {operator_text(op) or str(op) for op in settings.torch_executed_ops}
     for node in gm.graph.nodes:
         if (
             node.op in ("placeholder", "output", "get_attr")

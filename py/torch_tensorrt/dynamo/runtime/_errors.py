@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -37,6 +37,14 @@ def typed_error(error: Exception, engines: Iterable[str] = ()) -> Exception | No
     if isinstance(error, (ValueError, TypeError)) and text.startswith((*_REFUSED, *names)):
         return InputMismatchError(text)
     return None
+
+
+def with_labels(error: Exception, labels: Mapping[str, str]) -> Exception:
+    """``error`` with the user's own names behind those of the engine's inputs."""
+    text = str(error)
+    for name, label in labels.items():
+        text = text.replace(f"input '{name}'", f"input '{name}' (\"{label}\")")
+    return error if text == str(error) else type(error)(text)
 
 
 def not_a_tensor(where: str, value: Any) -> InputMismatchError | None:

@@ -10,7 +10,12 @@ import torch
 
 from torch_tensorrt._exceptions import BindingNameMismatchError, TorchTensorRTError
 from torch_tensorrt._fake_engine import DTYPES
-from torch_tensorrt.dynamo.runtime._errors import not_a_tensor, typed_error, warn_of_conversion
+from torch_tensorrt.dynamo.runtime._errors import (
+    not_a_tensor,
+    typed_error,
+    warn_of_conversion,
+    with_labels,
+)
 
 
 class TorchTensorRTModule(torch.nn.Module):
@@ -45,6 +50,8 @@ class TorchTensorRTModule(torch.nn.Module):
         self.name = name
         self.settings = settings
         self.report: Any = None
+        #: Binding name to what the user's Input is called, for messages.
+        self.input_labels: dict[str, str] = {}
         self.engine: Any = None
         if serialized_engine is not None:
             self._set_engine(to_engine(serialized_engine))
@@ -85,7 +92,8 @@ class TorchTensorRTModule(torch.nn.Module):
             refused = not_a_tensor(f"[{self.name}] input '{name}'", value)
             if refused is not None:
                 return refused
-        return typed_error(error, (self.name, self._engine_name))
+        typed = typed_error(error, (self.name, self._engine_name))
+        return typed and with_labels(typed, self.input_labels)
 
     def _apply(
         self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True

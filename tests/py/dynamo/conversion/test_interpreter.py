@@ -149,6 +149,32 @@ def test_a_converter_written_in_python(custom_op: Any) -> None:
     assert node_support(call, SETTINGS) is not None
 
 
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda layer: layer, r"must return one tensor .*got Layer; .*get_output\(0\)"),
+        (lambda layer: None, "must return one tensor .*got NoneType"),
+        (lambda layer: (layer.get_output(0), 3), r"must return one tensor .*got \(Tensor, int\)"),
+    ],
+)
+def test_a_converter_that_returns_something_else(
+    custom_op: Any, returned: Any, message: str
+) -> None:
+    def twice(ctx: Any, target: Any, args: Any, kwargs: Any, name: str) -> Any:
+        return returned(ctx.net.add_unary(args[0], "NEG"))
+
+    dynamo_tensorrt_converter(custom_op)(twice)
+    try:
+        module, call = single(custom_op, torch.randn(5))
+        call.meta["stack_trace"] = '  File "model.py", line 12, in forward\n    y = twice(x)\n'
+        with pytest.raises(ConversionError, match=message) as caught:
+            convert_module(module, SETTINGS)
+    finally:
+        DYNAMO_CONVERTERS.remove(custom_op, twice)
+    for part in ("trt_conversion_test.twice", "float32[5]", "model.py:12"):
+        assert part in str(caught.value)
+
+
 def test_priority_and_validators() -> None:
     op = aten.relu.default
 

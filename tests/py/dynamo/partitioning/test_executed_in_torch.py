@@ -2,12 +2,14 @@
 write, and dry runs under torch.compile."""
 
 import json
+import operator
 
 import pytest
 import torch
 import torch_tensorrt
 from torch import nn
 from torch_tensorrt._exceptions import InvalidOptionError
+from torch_tensorrt.dynamo._op_names import operator_text
 
 
 class Block(nn.Module):
@@ -60,7 +62,7 @@ both = pytest.mark.parametrize("just_in_time", [True, False])
     [
         *("sin", "aten.sin", "aten::sin", "aten.sin.default", "torch.ops.aten.sin"),
         *("torch.ops.aten.sin.default", "aten::sin.default"),
-        *(torch.ops.aten.sin, torch.ops.aten.sin.default),
+        *(torch.ops.aten.sin, torch.ops.aten.sin.default, torch.sin, torch.Tensor.sin),
     ],
 )
 def test_operators(op, just_in_time, tmp_path):
@@ -110,6 +112,30 @@ def test_names_that_do_not_exist():
         torch_tensorrt.compile(
             Model().eval(), arg_inputs=[torch.randn(3, 8)], torch_executed_ops={"aten.sine"}
         )
+
+
+@pytest.mark.parametrize("function", [print, nn.functional.multi_head_attention_forward, len])
+def test_functions_that_are_no_operators(function):
+    with pytest.raises(InvalidOptionError, match=f"'{function.__name__}', which does not exist"):
+        torch_tensorrt.compile(
+            Model().eval(), arg_inputs=[torch.randn(3, 8)], torch_executed_ops={function}
+        )
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (torch.sigmoid, "aten.sigmoid"),
+        (nn.functional.gelu, "aten.gelu"),
+        (torch.linalg.inv, "aten.linalg_inv"),
+        (torch.special.expit, "aten.special_expit"),
+        (max, None),
+        (operator.add, "add"),
+        (torch.sym_max, "sym_max"),
+    ],
+)
+def test_functions_that_stand_for_operators(function, text):
+    assert operator_text(function) == text
 
 
 class Broken(nn.Module):

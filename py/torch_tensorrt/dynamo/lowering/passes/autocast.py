@@ -21,7 +21,7 @@ from torch import fx
 from torch.utils import _pytree as pytree
 
 from torch_tensorrt._exceptions import InvalidOptionError
-from torch_tensorrt.dynamo._op_names import op_names
+from torch_tensorrt.dynamo._op_names import op_names, operator_text
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo.lowering._own_outputs import runs_after_engines
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute, mutated_attributes
@@ -77,7 +77,7 @@ class _Exclusions:
 
     def __init__(self, gm: fx.GraphModule, settings: CompilationSettings) -> None:
         self._patterns = [re.compile(text) for text in settings.autocast_excluded_nodes]
-        self._ops = {str(op) for op in settings.autocast_excluded_ops}
+        self._ops = {operator_text(op) or str(op) for op in settings.autocast_excluded_ops}
         self._depth = settings.autocast_max_depth_of_reduction
         self._large: set[str] = set()
         if settings.autocast_calibration_dataloader is not None:

@@ -27,8 +27,19 @@ def hoist_symbols(gm: fx.GraphModule, settings: CompilationSettings) -> fx.Graph
         value = node.meta["val"]
         if not bindings.known(free_symbols(value)):
             continue
-        replacement = int(value) if not free_symbols(value) else bindings.node_for(value)
+        if not free_symbols(value):
+            node.replace_all_uses_with(int(value), delete_user_cb=lambda u: not _is_check(u))
+            continue
+        replacement = bindings.node_for(value)
         if replacement is not node:
             node.replace_all_uses_with(replacement)
     gm.graph.eliminate_dead_code()
     return gm
+
+
+def _is_check(node: fx.Node) -> bool:
+    """Whether all that becomes of ``node`` is an assertion. One of them may be why capture knows
+    the number; with the number in its place it would check nothing."""
+    if node.target is torch.ops.aten._assert_scalar.default:
+        return True
+    return bool(node.users) and all(_is_check(user) for user in node.users)

@@ -1,30 +1,40 @@
-"""Removes checks that capture left in the graph: the engine checks its inputs itself."""
+"""Removes checks that capture left in the graph and that hold: the engine checks its inputs."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import fx
+from torch.utils._sympy.numbers import int_oo
+from torch.utils._sympy.symbol import SymT, symbol_is_type
+from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
+from torch_tensorrt.dynamo._marks import REASON
 from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo._symbols import SYMBOLIC
 
 _ASSERTS = (
     "_assert_tensor_metadata",
     "_assert_scalar",
-    "_assert_async",
     "sym_constrain_range",
     "sym_constrain_range_for_size",
 )
+_ON_VALUES = (torch.ops.aten._assert_async.default, torch.ops.aten._assert_async.msg)
 
 
 def remove_assert_nodes(gm: fx.GraphModule, settings: CompilationSettings) -> fx.GraphModule:
     """Erase assertion operators and the exporter's guard module.
 
-    A check on sizes that is not known to hold stays: nothing else would catch it.
+    A check on sizes or values that is not known to hold stays: nothing else would catch it. So do
+    ``_assert_async`` nodes, which PyTorch runs on what engines give.
     """
     for node in reversed(list(gm.graph.nodes)):
         is_guard = node.op == "call_module" and node.target == "_guards_fn"
         if is_guard or (_is_assert(node) and not _may_fail(node)):
             gm.graph.erase_node(node)
+        elif _is_assert(node) or node.target in _ON_VALUES:
+            node.meta[REASON] = "an assertion on values, which PyTorch checks at every call"
     return gm
 
 
@@ -39,11 +49,67 @@ def _may_fail(node: fx.Node) -> bool:
     for source in node.all_input_nodes:
         value = source.meta.get("val")
         if isinstance(value, torch.SymBool):
-            env = value.node.shape_env
-            # Without the conditions of capture: those are what such nodes check.
-            known = env._maybe_evaluate_static(value.node.expr, axioms=()) if env else None
-            if known is None or not bool(known):
+            if not _is_known_to_hold(source, value):
                 return True
         elif isinstance(value, (torch.SymInt, torch.SymFloat)):
             return True
     return False
+
+
+def _is_known_to_hold(condition: fx.Node, value: torch.SymBool) -> bool:
+    env = value.node.shape_env
+    if env is None:
+        return False
+    data = _symbols_of_data(condition)
+    if data:
+        # What capture knows of them is what this very check has told it.
+        relation = value.node._expr
+        return data.keys() <= relation.free_symbols and _holds_for_all(relation, data)
+    # Without the conditions of capture: those are what such nodes check.
+    known = env._maybe_evaluate_static(value.node.expr, axioms=())
+    return known is not None and bool(known)
+
+
+def _symbols_of_data(condition: fx.Node) -> dict[Any, ValueRanges[Any]]:
+    """Numbers that are no sizes of inputs, among those that the condition is computed from, and
+    what they can be."""
+    pending, seen = [condition], {condition}
+    found: dict[Any, ValueRanges[Any]] = {}
+    while pending:
+        node = pending.pop()
+        value = node.meta.get("val")
+        if not isinstance(value, SYMBOLIC):
+            continue
+        for symbol in getattr(value.node._expr, "free_symbols", ()):
+            if symbol_is_type(symbol, SymT.UNBACKED_FLOAT):
+                found[symbol] = ValueRanges.unknown()
+            elif symbol_is_type(symbol, SymT.UNBACKED_INT):
+                found.setdefault(symbol, ValueRanges.unknown_int())
+                found[symbol] &= _range_of_size(node)
+        pending.extend(source for source in node.all_input_nodes if source not in seen)
+        seen.update(node.all_input_nodes)
+    return found
+
+
+def _range_of_size(node: fx.Node) -> ValueRanges[Any]:
+    """What the number of results of ``nonzero`` and the like can be; all numbers for others."""
+    if node.target is not torch.ops.aten.sym_size.int or not node.all_input_nodes:
+        return ValueRanges.unknown_int()
+    source = node.all_input_nodes[0]
+    most: Any = int_oo
+    if torch.Tag.dynamic_output_shape in getattr(source.target, "tags", ()):
+        values = [n.meta.get("val") for n in source.all_input_nodes]
+        counts = [value.numel() for value in values if isinstance(value, torch.Tensor)]
+        if counts and all(isinstance(count, int) for count in counts):
+            most = max(counts)
+    return ValueRanges(0, most)
+
+
+def _holds_for_all(relation: Any, ranges: dict[Any, ValueRanges[Any]]) -> bool:
+    free = {symbol: ValueRanges.unknown_int() for symbol in relation.free_symbols}
+    bounds = bound_sympy(relation, {**free, **ranges})
+    return bool(bounds.is_singleton() and bounds.lower)
+
+
+# The overload without a message is a check too; dead code elimination must not take it.
+fx.node.has_side_effect(torch.ops.aten._assert_async.default)
