@@ -1,4 +1,5 @@
 // Variance, standard deviation and norms.
+#include <algorithm>
 #include <limits>
 
 #include "core/conversion/families.h"
@@ -24,26 +25,53 @@ double CorrectionOf(const Args& args) {
   return args.Double("correction", 1);
 }
 
-// Two passes: the mean first, then the squares around it. In f32 for half types.
+// x with all of `axes` (sorted) as one last dim, which loops fold.
+TensorId AsRows(ConversionContext& ctx, TensorId x, const core::Dims& axes, const SymInt& count) {
+  core::Dims order;
+  SymDims dims;
+  for (int64_t d = 0; d < ctx.Rank(x); ++d) {
+    if (std::find(axes.begin(), axes.end(), d) != axes.end()) continue;
+    order.push_back(d);
+    dims.push_back(ctx.Dim(x, d));
+  }
+  dims.push_back(count);
+  if (ctx.Rank(x) > 0) {
+    order.insert(order.end(), axes.begin(), axes.end());
+    x = ctx.Transpose(x, order);
+  }
+  return ctx.Reshape(x, dims);
+}
+
+// Two passes: the mean first, then the squares around it. In f64, as PyTorch does on the CPU: a
+// mean far from 0 costs no digits, and the squares of no f32 overflow.
 Moments MomentsOf(ConversionContext& ctx, const Args& args) {
   const TensorId self = args.Tensor("self");
   const DataType type = ctx.Type(self);
   ctx.Require(IsFloat(type), "statistics of ", DataTypeName(type));
-  const DataType compute = ComputeTypeOf(type);
-  const TensorId x = ctx.Cast(self, compute);
-  const core::Dims axes = ctx.Axes(args.Ints("dim"), ctx.Rank(x));
-  const TensorId mean = ctx.Reduce("mean", x, axes, true);
-  const TensorId apart = ctx.Binary(Op::kSub, x, mean);
-  const TensorId squares = ctx.Reduce("sum", ctx.Binary(Op::kMul, apart, apart), axes, true);
+  const core::Dims axes = ctx.Axes(args.Ints("dim"), ctx.Rank(self));
+  if (!ctx.ok()) return {};
   SymInt count = 1;
-  for (int64_t axis : axes) count = count * ctx.Dim(x, axis);
+  SymDims kept = ctx.Dims(self);
+  for (const int64_t axis : axes) {
+    if (kept.empty()) break;
+    count = count * ctx.Dim(self, axis);
+    kept[static_cast<size_t>(axis)] = 1;
+  }
+  constexpr DataType kCompute = DataType::kFloat64;
+  const TensorId x = ctx.Cast(AsRows(ctx, self, axes, count), kCompute);
+  if (!ctx.ok()) return {};
+  const core::Dims last{ctx.Rank(x) - 1};
+  const TensorId mean = ctx.Reduce("mean", x, last, true);
+  const TensorId apart = ctx.Binary(Op::kSub, x, mean);
+  const TensorId squares = ctx.Reduce("sum", ctx.Binary(Op::kMul, apart, apart), last, true);
   const TensorId freedom = ctx.Unary(
       Op::kClamp,
-      ctx.Binary(Op::kSub, ctx.Scalar(count, compute), ctx.Scalar(CorrectionOf(args), compute)), 0,
-      std::numeric_limits<double>::infinity());
-  const TensorId variance = ctx.Binary(Op::kDiv, squares, freedom);
-  if (args.Bool("keepdim")) return {variance, ctx.Cast(mean, type)};
-  return {DropDims(ctx, variance, axes), ctx.Cast(DropDims(ctx, mean, axes), type)};
+      ctx.Binary(Op::kSub, ctx.Scalar(count, kCompute), ctx.Scalar(CorrectionOf(args), kCompute)),
+      0, std::numeric_limits<double>::infinity());
+  const Moments found{ctx.Reshape(ctx.Binary(Op::kDiv, squares, freedom), kept),
+                      ctx.Reshape(ctx.Cast(mean, type), kept)};
+  if (args.Bool("keepdim") || kept.empty()) return found;
+  return {DropDims(ctx, found.variance, axes), DropDims(ctx, found.mean, axes)};
 }
 
 Values Var(ConversionContext& ctx, const Args& args) {

@@ -31,46 +31,91 @@ struct Moments {
   double squares = 0;  // sum of squared deviations
 };
 
+// Sums over i < n of d and d * d, with d = x[i] - mean.
 template <typename E>
-float SquaresAround(const typename E::T* x, int64_t n, float mean) {
-  return SumOf<E>(x, n, mean, [mean](VecF v, VecF sum) {
+TRT_INLINE Moments SumsAround(const typename E::T* x, int64_t n, float mean) {
+  VecF sum[kUnroll];
+  VecF squares[kUnroll];
+  for (int u = 0; u < kUnroll; ++u) sum[u] = squares[u] = VecF(0.0F);
+  const auto add = [&](VecF v, int u) {
     const VecF d = v - VecF(mean);
-    return Fma(d, d, sum);
-  });
+    sum[u] = sum[u] + d;
+    squares[u] = Fma(d, d, squares[u]);
+  };
+  int64_t i = 0;
+  for (; i + kStep <= n; i += kStep) {
+    for (int u = 0; u < kUnroll; ++u) add(E::Load(x + i + u * VecF::kLanes), u);
+  }
+  for (; i < n; i += VecF::kLanes) {
+    const int64_t lanes = n - i < VecF::kLanes ? n - i : VecF::kLanes;
+    add(LoadFilled<E>(x + i, lanes, mean), 0);
+  }
+  const auto all = [](const VecF(&v)[kUnroll]) {
+    return static_cast<double>(SumLanes((v[0] + v[1]) + (v[2] + v[3])));
+  };
+  return {all(sum), all(squares)};
 }
 
+template <typename E>
+float SquaresOf(const typename E::T* x, int64_t n) {
+  return SumOf<E>(x, n, 0.0F, [](VecF v, VecF sum) { return Fma(v, v, sum); });
+}
+
+// The second pass over a chunk also finds how far off the first one's mean is: sums of values far
+// from 0 lose the digits that the deviations are in.
 template <typename E>
 Moments MomentsOf(const typename E::T* x, int64_t n, bool center) {
   Moments all;
   for (int64_t first = 0; first < n; first += kChunk) {
     const int64_t count = n - first < kChunk ? n - first : kChunk;
     if (!center) {
-      all.squares += static_cast<double>(SquaresAround<E>(x + first, count, 0.0F));
+      all.squares += static_cast<double>(SquaresOf<E>(x + first, count));
       continue;
     }
     const auto size = static_cast<double>(count);
     const float sum = SumOf<E>(x + first, count, 0.0F, [](VecF v, VecF s) { return s + v; });
-    const auto mean = static_cast<float>(static_cast<double>(sum) / size);
-    const auto squares = static_cast<double>(SquaresAround<E>(x + first, count, mean));
+    const auto near = static_cast<float>(static_cast<double>(sum) / size);
+    const Moments around = SumsAround<E>(x + first, count, near);
+    const double off = around.mean / size;
     const auto before = static_cast<double>(first);
-    const double delta = static_cast<double>(mean) - all.mean;
+    const double delta = static_cast<double>(near) + off - all.mean;
     all.mean += delta * size / (before + size);
-    all.squares += squares + delta * delta * before * size / (before + size);
+    all.squares += around.squares - off * around.mean;
+    all.squares += delta * delta * before * size / (before + size);
   }
+  if (all.squares < 0) all.squares = 0;  // by rounding; NaN stays
   return all;
 }
+
+// A mean as two floats: the nearest one, and what is missing.
+struct SplitMean {
+  float near;
+  double rest;
+
+  explicit SplitMean(double mean)
+      : near(static_cast<float>(mean)), rest(mean - static_cast<double>(near)) {}
+  // -rest * factor; -0 changes no sum, and a factor of infinity makes no NaN of nothing.
+  double Shift(double factor) const { return rest == 0 ? -0.0 : -rest * factor; }
+};
 
 TRT_INLINE double InverseDeviation(double squares, double n, double eps) {
   return 1.0 / __builtin_sqrt(squares / n + eps);
 }
 
-// y = (x - mean) * inverse [* weight[i]] [+ bias[i]].
+struct RowFactors {
+  float mean;
+  float scale;
+  float shift;
+};
+
+// y = ((x - mean) * scale + shift) [* weight[i]] [+ bias[i]].
 template <typename E, bool kWeight, bool kBias>
-void WriteRow(const typename E::T* x, typename E::T* y, int64_t n, float mean, float inverse,
+void WriteRow(const typename E::T* x, typename E::T* y, int64_t n, const RowFactors& f,
               const float* weight, const float* bias) {
   ForVectors(n, [&](int64_t i, int64_t lanes) {
     const bool full = lanes == VecF::kLanes;
-    VecF v = ((full ? E::Load(x + i) : E::LoadN(x + i, lanes)) - VecF(mean)) * VecF(inverse);
+    const VecF d = (full ? E::Load(x + i) : E::LoadN(x + i, lanes)) - VecF(f.mean);
+    VecF v = Fma(d, VecF(f.scale), VecF(f.shift));
     const auto load = [&](const float* p) {
       return full ? VecF::Load(p + i) : LoadN<float>(p + i, lanes);
     };
@@ -91,24 +136,12 @@ void WriteRow(const typename E::T* x, typename E::T* y, int64_t n, float mean, f
 
 template <typename E>
 void WriteElementwise(const NormRowsArgs& args, const typename E::T* x, typename E::T* y,
-                      float mean, float inverse) {
+                      const RowFactors& factors) {
   auto* write =
       args.weight != nullptr
           ? (args.bias != nullptr ? &WriteRow<E, true, true> : &WriteRow<E, true, false>)
           : (args.bias != nullptr ? &WriteRow<E, false, true> : &WriteRow<E, false, false>);
-  write(x, y, args.n, mean, inverse, args.weight, args.bias);
-}
-
-// y = x * scale + shift over n elements.
-template <typename E>
-void WriteScaled(const typename E::T* x, typename E::T* y, int64_t n, float scale, float shift) {
-  ForVectors(n, [&](int64_t i, int64_t lanes) {
-    if (lanes == VecF::kLanes) {
-      E::Store(Fma(E::Load(x + i), VecF(scale), VecF(shift)), y + i);
-    } else {
-      E::StoreN(Fma(E::LoadN(x + i, lanes), VecF(scale), VecF(shift)), y + i, lanes);
-    }
-  });
+  write(x, y, args.n, factors, args.weight, args.bias);
 }
 
 template <typename E>
@@ -117,18 +150,23 @@ void NormRows(const NormRowsArgs& args) {
     const auto* x = static_cast<const typename E::T*>(args.x) + r * args.n;
     auto* y = static_cast<typename E::T*>(args.y) + r * args.n;
     const Moments m = MomentsOf<E>(x, args.n, args.center);
+    const SplitMean mean(m.mean);
     const double inverse = InverseDeviation(m.squares, static_cast<double>(args.n), args.eps);
     if (args.channels == 0) {
-      WriteElementwise<E>(args, x, y, static_cast<float>(m.mean), static_cast<float>(inverse));
+      WriteElementwise<E>(
+          args, x, y,
+          {mean.near, static_cast<float>(inverse), static_cast<float>(mean.Shift(inverse))});
       continue;
     }
     const int64_t run = args.n / args.channels;
     const int64_t first = (args.first_row + r) % args.groups * args.channels;
     for (int64_t c = 0; c < args.channels; ++c) {
       const double w = args.weight != nullptr ? static_cast<double>(args.weight[first + c]) : 1.0;
-      const double b = args.bias != nullptr ? static_cast<double>(args.bias[first + c]) : 0.0;
-      WriteScaled<E>(x + c * run, y + c * run, run, static_cast<float>(w * inverse),
-                     static_cast<float>(b - m.mean * w * inverse));
+      const double b = args.bias != nullptr ? static_cast<double>(args.bias[first + c]) : -0.0;
+      WriteRow<E, false, false>(x + c * run, y + c * run, run,
+                                {mean.near, static_cast<float>(w * inverse),
+                                 static_cast<float>(b + mean.Shift(w * inverse))},
+                                nullptr, nullptr);
     }
   }
 }
