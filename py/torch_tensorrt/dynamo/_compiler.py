@@ -26,6 +26,7 @@ from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
 from torch_tensorrt.dynamo._lifted_buffers import refuse_writes
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
+from torch_tensorrt.dynamo._size_needs import SizeNeed, size_needs, with_least_sizes
 from torch_tensorrt.dynamo.lowering import lower_exported_program, unlift
 from torch_tensorrt.dynamo.partitioning import partition
 from torch_tensorrt.dynamo.partitioning._modules import names_in_program, require_modules
@@ -62,9 +63,13 @@ def compile(
     """
     declared = _declared_inputs(inputs, arg_inputs, kwarg_inputs)
     settings = _checked(exported_program, options)
+    needs: list[SizeNeed] = []
     try:
         gm = lower_exported_program(exported_program, settings)
-        result = compile_module(gm, settings, declared_ranges(gm, declared)).module
+        ranges = declared_ranges(gm, declared)
+        needs = size_needs(exported_program.graph, ranges)
+        ranges = with_least_sizes(ranges, needs, exported_program.graph)
+        result = compile_module(gm, settings, ranges).module
     except (TorchTensorRTError, InvalidOptionError, OSError):
         raise  # these say what the caller asked for and cannot have
     except Exception as error:
@@ -76,7 +81,7 @@ def compile(
             *(type(error).__name__, error),
         )
         result = gm = unlift(exported_program)
-    result = guard(result, exported_program, gm)
+    result = guard(result, exported_program, gm, needs)
     result.meta["torch_tensorrt_inputs"] = declared
     return result
 
@@ -117,6 +122,8 @@ def convert_exported_program_to_serialized_trt_engine(
     settings = _checked(exported_program, options)
     gm = lower_exported_program(exported_program, settings, one_engine=True)
     ranges = declared_ranges(gm, declared)
+    needs = size_needs(exported_program.graph, ranges)
+    ranges = with_least_sizes(ranges, needs, exported_program.graph)
     placeholders = list(gm.graph.find_nodes(op="placeholder"))
     results: Any = gm.graph.output_node().args[0]
     guards = guards_of(exported_program, gm)

@@ -17,6 +17,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException
+from torch_tensorrt.dynamo._size_needs import SizeNeed
 from torch_tensorrt.dynamo._symbols import shape_env_of
 
 logger = logging.getLogger("torch_tensorrt")
@@ -42,6 +43,7 @@ class ShapeGuards(torch.nn.Module):
         conditions: SymPy relations over the symbols.
         program_check: Module that raises ``AssertionError`` for arguments that the exporter
             refuses, or None.
+        needs: What operators ask of sizes, for which PyTorch raises too.
     """
 
     def __init__(
@@ -50,12 +52,14 @@ class ShapeGuards(torch.nn.Module):
         sources: dict[Any, tuple[int, int, int, int]],
         conditions: Sequence[Any],
         program_check: torch.nn.Module | None = None,
+        needs: Sequence[SizeNeed] = (),
     ) -> None:
         super().__init__()
         self._names = tuple(names)
         self._sources = dict(sources)
         self._conditions = tuple(conditions)
         self._program_check = program_check
+        self._needs = tuple(needs)
         self._passed: set[tuple[Any, ...]] = set()
 
     def forward(self, *arguments: Any) -> None:
@@ -75,6 +79,11 @@ class ShapeGuards(torch.nn.Module):
         if len(self._passed) < _MAX_CACHED:
             self._passed.add(key)
 
+    @property
+    def takes_sides(self) -> bool:
+        """Whether inputs are refused that the model itself would take."""
+        return bool(self._conditions) or self._program_check is not None
+
     def summary(self, most: int = 3) -> str:
         """The first conditions in words, for a log line."""
         texts = self.texts() or ["what the program's own guards ask for"]
@@ -83,6 +92,9 @@ class ShapeGuards(torch.nn.Module):
 
     def texts(self) -> list[str]:
         """The conditions in terms of the arguments' shapes."""
+        return [self._text(condition) for condition in self._conditions]
+
+    def _text(self, condition: Any) -> str:
         import sympy  # type: ignore[import-untyped]
         from torch.utils._sympy.printers import PythonPrinter
 
@@ -90,40 +102,40 @@ class ShapeGuards(torch.nn.Module):
         for symbol, (index, axis, a, b) in self._sources.items():
             if (a, b) == (1, 0):
                 shown[symbol] = sympy.Symbol(f"{self._names[index]}.shape[{axis}]", integer=True)
-        return [PythonPrinter().doprint(c.xreplace(shown)) for c in self._conditions]
+        return str(PythonPrinter().doprint(condition.xreplace(shown)))
 
     def _check(self, arguments: tuple[Any, ...]) -> None:
-        from torch.utils._sympy.interp import sympy_interp
-        from torch.utils._sympy.reference import PythonReferenceAnalysis
-
         values = {
             symbol: (arguments[index].shape[axis] - b) // a
             for symbol, (index, axis, a, b) in self._sources.items()
             if isinstance(arguments[index], torch.Tensor) and arguments[index].dim() > axis
         }
-        for number, condition in enumerate(self._conditions):
-            if not condition.free_symbols <= values.keys():
-                continue  # a tensor of another rank: refused by the engine, which says more
-            try:
-                holds = sympy_interp(PythonReferenceAnalysis, values, condition)
-            except ZeroDivisionError:
-                holds = False
-            if not holds:
-                raise self._error(self.texts()[number], arguments)
+        for need in self._needs:
+            if not _holds(need.condition, values):
+                raise DynamicShapeOutOfRangeException(
+                    f"{need.text} needs {self._text(need.condition)}, which the inputs break "
+                    f"({self._shapes(arguments)}); PyTorch raises for them too: pass larger inputs"
+                )
+        for condition in self._conditions:
+            if not _holds(condition, values):
+                raise self._error(self._text(condition), arguments)
         if self._program_check is not None:
             try:
                 self._program_check(*arguments)
             except AssertionError as error:
                 raise self._error(str(error).removeprefix("Guard failed: "), arguments) from error
 
-    def _error(self, condition: str, arguments: tuple[Any, ...]) -> Exception:
-        shapes = ", ".join(
+    def _shapes(self, arguments: tuple[Any, ...]) -> str:
+        return ", ".join(
             f"{name}: {list(a.shape)}"
             for name, a in zip(self._names, arguments, strict=True)
             if isinstance(a, torch.Tensor)
         )
+
+    def _error(self, condition: str, arguments: tuple[Any, ...]) -> Exception:
         return DynamicShapeOutOfRangeException(
-            f"the module was captured for inputs with {condition}, which these break ({shapes}): "
+            f"the module was captured for inputs with {condition}, which these break "
+            f"({self._shapes(arguments)}): "
             "its Python code, or an operator in it, does something else for them. Way out: compile "
             "once for each case with Inputs whose ranges (and opt_shape) lie on one side, use "
             'torch.compile(backend="tensorrt"), which recompiles by itself, or write the '
@@ -131,8 +143,24 @@ class ShapeGuards(torch.nn.Module):
         )
 
 
+def _holds(condition: Any, values: dict[Any, Any]) -> bool:
+    """False when these sizes break the condition."""
+    from torch.utils._sympy.interp import sympy_interp
+    from torch.utils._sympy.reference import PythonReferenceAnalysis
+
+    if not condition.free_symbols <= values.keys():
+        return True  # a tensor of another rank: refused by the engine, which says more
+    try:
+        return bool(sympy_interp(PythonReferenceAnalysis, values, condition))
+    except ZeroDivisionError:
+        return False
+
+
 def guard(
-    module: fx.GraphModule, program: ExportedProgram, lowered: fx.GraphModule
+    module: fx.GraphModule,
+    program: ExportedProgram,
+    lowered: fx.GraphModule,
+    needs: Sequence[SizeNeed] = (),
 ) -> fx.GraphModule:
     """``module`` with a :class:`ShapeGuards` in front, when ``program`` holds under conditions.
 
@@ -140,15 +168,17 @@ def guard(
         module: The compiled module; changed in place.
         program: What it was compiled from.
         lowered: The graph after lowering, which may have added conditions of its own.
+        needs: What operators ask of sizes.
     """
-    guards = guards_of(program, lowered)
+    guards = guards_of(program, lowered, needs)
     if guards is None:
         return module
-    logger.warning(
-        "capture took one side of conditions on sizes: only inputs with %s can run, others raise "
-        "DynamicShapeOutOfRangeException",
-        guards.summary(),
-    )
+    if guards.takes_sides:
+        logger.warning(
+            "capture took one side of conditions on sizes: only inputs with %s can run, others "
+            "raise DynamicShapeOutOfRangeException",
+            guards.summary(),
+        )
     placeholders = [node for node in module.graph.nodes if node.op == "placeholder"]
     module.add_submodule(GUARDS_MODULE, guards)
     with module.graph.inserting_after(placeholders[-1]):
@@ -157,7 +187,9 @@ def guard(
     return module
 
 
-def guards_of(program: ExportedProgram, lowered: fx.GraphModule) -> ShapeGuards | None:
+def guards_of(
+    program: ExportedProgram, lowered: fx.GraphModule, needs: Sequence[SizeNeed] = ()
+) -> ShapeGuards | None:
     """The conditions of ``program`` and of its lowering, or None when there are none."""
     placeholders = [node for node in lowered.graph.nodes if node.op == "placeholder"]
     env = shape_env_of(placeholders)
@@ -175,9 +207,11 @@ def guards_of(program: ExportedProgram, lowered: fx.GraphModule) -> ShapeGuards 
     if not (exported is not None and exported.guards) and getattr(program, "_guards_code", None):
         # Loaded from a file: the conditions are there as text only, which torch itself can read.
         check = getattr(program.module(), GUARDS_MODULE, None)
-    if not conditions and check is None:
+    needs = [need for need in needs if need.condition.free_symbols <= sources.keys()]
+    if not conditions and check is None and not needs:
         return None
-    return ShapeGuards([str(p.target) for p in placeholders], sources, list(conditions), check)
+    names = [str(p.target) for p in placeholders]
+    return ShapeGuards(names, sources, list(conditions), check, needs)
 
 
 def _sources(placeholders: list[fx.Node]) -> dict[Any, tuple[int, int, int, int]]:
@@ -189,13 +223,13 @@ def _sources(placeholders: list[fx.Node]) -> dict[Any, tuple[int, int, int, int]
         for axis, size in enumerate(value.shape):
             if not isinstance(size, torch.SymInt):
                 continue
-            found = _linear(size.node.expr)
+            found = linear(size.node.expr)
             if found is not None:
                 sources.setdefault(found[0], (index, axis, found[1], found[2]))
     return sources
 
 
-def _linear(expr: Any) -> tuple[Any, int, int] | None:
+def linear(expr: Any) -> tuple[Any, int, int] | None:
     """``expr`` as a * symbol + b with integers a > 0 and b, or None."""
     if expr.is_symbol:
         return expr, 1, 0
