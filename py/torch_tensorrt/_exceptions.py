@@ -111,4 +111,4 @@ class SaveError(TorchTensorRTError, ValueError):
 
 
 class LoadError(TorchTensorRTError, ValueError):
-    """A file given to ``load`` is damaged, is no exported program, or needs what is not there."""
+    """A file or the bytes of a plan are damaged, are something else, or need what is not there."""

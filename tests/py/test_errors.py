@@ -13,6 +13,8 @@ from torch_tensorrt._exceptions import (
     DynamicShapeOutOfRangeException,
     InputMismatchError,
     InvalidOptionError,
+    LoadError,
+    TorchTensorRTError,
     UnsupportedOperatorException,
     UnsupportedTransformError,
 )
@@ -242,8 +244,12 @@ def damaged(data):
 def test_plan_bytes(plan, model, kind):
     with still_works(TorchTensorRTModule(plan), model):
         words = "version 200" if kind == "newer" else "damaged"
-        with pytest.raises(RuntimeError, match=rf"plan file.*{words}"):
+        with pytest.raises(LoadError, match=rf"plan file.*{words}"):
             TorchTensorRTModule(damaged(plan)[kind])
+        held = torch.tensor(list(damaged(plan)[kind]), dtype=torch.uint8)
+        state = {"_extra_state": {"plan": held, "name": "net"}}
+        with pytest.raises(LoadError, match=rf"plan file.*{words}"):
+            TorchTensorRTModule().load_state_dict(state)
 
 
 def test_a_changed_byte_never_changes_a_result(plan, model):
@@ -255,7 +261,7 @@ def test_a_changed_byte_never_changes_a_result(plan, model):
         data[position] ^= 0x41
         try:
             got = TorchTensorRTModule(bytes(data))(tokens)
-        except RuntimeError:
+        except TorchTensorRTError:
             refused += 1
         else:  # bytes between sections mean nothing
             assert torch.equal(got, expected), position
@@ -263,8 +269,10 @@ def test_a_changed_byte_never_changes_a_result(plan, model):
 
 
 def test_what_a_plan_may_come_from(plan):
-    with pytest.raises(ValueError, match="uint8"):
+    with pytest.raises(LoadError, match="uint8"):
         TorchTensorRTModule(torch.ones(4))
+    with pytest.raises(TypeError, match=r"bytes of a plan file.*not from int; .*convert_method"):
+        TorchTensorRTModule(5)
     with pytest.raises(BindingNameMismatchError, match="tokens"):
         TorchTensorRTModule(plan, ["ids"])
 

@@ -28,6 +28,7 @@ from torch_tensorrt.dynamo._lifted_buffers import refuse_writes
 from torch_tensorrt.dynamo._overlaps import check_apart
 from torch_tensorrt.dynamo._placement import place
 from torch_tensorrt.dynamo._settings import CompilationSettings, require_target, validate_options
+from torch_tensorrt.dynamo._size_needs import SizeNeed, size_needs, with_least_sizes
 from torch_tensorrt.dynamo._symbols import Ranges
 from torch_tensorrt.dynamo.lowering import lower_exported_program, unlift
 from torch_tensorrt.dynamo.partitioning import EngineSubgraph, partition
@@ -81,9 +82,13 @@ def compile_program(
     Args:
         declared: Positional and keyword inputs, which the program was captured with or agrees with.
     """
+    needs: list[SizeNeed] = []
     try:
         gm = lower_exported_program(exported_program, settings)
-        result = compile_module(gm, settings, declared_ranges(gm, declared)).module
+        ranges = declared_ranges(gm, declared)
+        needs = size_needs(exported_program.graph, ranges)
+        ranges = with_least_sizes(ranges, needs, exported_program.graph)
+        result = compile_module(gm, settings, ranges).module
         check_apart(result)
         _label_inputs(result, declared)
     except (TorchTensorRTError, InvalidOptionError, OSError):
@@ -97,7 +102,7 @@ def compile_program(
             *(type(error).__name__, error),
         )
         result = gm = unlift(exported_program)
-    result = guard(result, exported_program, gm, declared_ranges(gm, declared))
+    result = guard(result, exported_program, gm, declared_ranges(gm, declared), needs)
     result.meta["torch_tensorrt_inputs"] = declared
     return result
 
@@ -139,6 +144,8 @@ def convert_exported_program_to_serialized_trt_engine(
     require_agreement(exported_program, *declared)
     gm = lower_exported_program(exported_program, settings, one_engine=True)
     ranges = declared_ranges(gm, declared)
+    needs = size_needs(exported_program.graph, ranges)
+    ranges = with_least_sizes(ranges, needs, exported_program.graph)
     placeholders = list(gm.graph.find_nodes(op="placeholder"))
     results: Any = gm.graph.output_node().args[0]
     guards = guards_of(exported_program, gm)

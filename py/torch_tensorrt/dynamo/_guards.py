@@ -18,6 +18,7 @@ from torch import fx
 from torch.export import ExportedProgram
 
 from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException, InputMismatchError
+from torch_tensorrt.dynamo._size_needs import SizeNeed
 from torch_tensorrt.dynamo._symbols import shape_env_of
 from torch_tensorrt.dynamo._tensor_checks import InputLeaf, TensorChecks
 
@@ -52,6 +53,7 @@ class ShapeGuards(torch.nn.Module):
         constants: By argument, the value that it was captured with.
         tensors: By argument, what a tensor that PyTorch reads must be: engines check theirs.
         ranges: Smallest and largest value of every symbol in ``tensors``.
+        needs: What operators ask of sizes, for which PyTorch raises too.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class ShapeGuards(torch.nn.Module):
         constants: Mapping[int, Any] | None = None,
         tensors: Mapping[int, InputLeaf] | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
+        needs: Sequence[SizeNeed] = (),
     ) -> None:
         super().__init__()
         self._names = tuple(names)
@@ -72,6 +75,7 @@ class ShapeGuards(torch.nn.Module):
         self._constants = dict(constants or {})
         self._tensors = dict(tensors or {})
         self._checks = TensorChecks(ranges or {})
+        self._needs = tuple(needs)
         self._passed: set[tuple[Any, ...]] = set()
 
     def forward(self, *arguments: Any) -> None:
@@ -92,6 +96,11 @@ class ShapeGuards(torch.nn.Module):
         if len(self._passed) < _MAX_CACHED:
             self._passed.add(key)
 
+    @property
+    def takes_sides(self) -> bool:
+        """Whether inputs are refused that the model itself would take."""
+        return bool(self._conditions) or self._program_check is not None
+
     def summary(self, most: int = 3) -> str:
         """The first conditions in words, for a log line."""
         texts = self.texts() or ["what the program's own guards ask for"]
@@ -100,6 +109,9 @@ class ShapeGuards(torch.nn.Module):
 
     def texts(self) -> list[str]:
         """The conditions in terms of the arguments' shapes."""
+        return [self._text(condition) for condition in self._conditions]
+
+    def _text(self, condition: Any) -> str:
         import sympy  # type: ignore[import-untyped]
         from torch.utils._sympy.printers import PythonPrinter
 
@@ -107,12 +119,9 @@ class ShapeGuards(torch.nn.Module):
         for symbol, (index, axis, a, b) in self._sources.items():
             if (a, b) == (1, 0):
                 shown[symbol] = sympy.Symbol(f"{self._names[index]}.shape[{axis}]", integer=True)
-        return [PythonPrinter().doprint(c.xreplace(shown)) for c in self._conditions]
+        return str(PythonPrinter().doprint(condition.xreplace(shown)))
 
     def _check(self, arguments: tuple[Any, ...]) -> None:
-        from torch.utils._sympy.interp import sympy_interp
-        from torch.utils._sympy.reference import PythonReferenceAnalysis
-
         for index, captured in self._constants.items():
             given = arguments[index]
             if type(given) is not type(captured) or given != captured:
@@ -126,15 +135,15 @@ class ShapeGuards(torch.nn.Module):
             for symbol, (index, axis, a, b) in self._sources.items()
             if isinstance(arguments[index], torch.Tensor) and arguments[index].dim() > axis
         }
-        for number, condition in enumerate(self._conditions):
-            if not condition.free_symbols <= values.keys():
-                continue  # a tensor of another rank: refused by the engine, which says more
-            try:
-                holds = sympy_interp(PythonReferenceAnalysis, values, condition)
-            except ZeroDivisionError:
-                holds = False
-            if not holds:
-                raise self._error(self.texts()[number], arguments)
+        for need in self._needs:
+            if not _holds(need.condition, values):
+                raise DynamicShapeOutOfRangeException(
+                    f"{need.text} needs {self._text(need.condition)}, which the inputs break "
+                    f"({self._shapes(arguments)}); PyTorch raises for them too: pass larger inputs"
+                )
+        for condition in self._conditions:
+            if not _holds(condition, values):
+                raise self._error(self._text(condition), arguments)
         if self._program_check is not None:
             try:
                 self._program_check(*arguments)
@@ -150,18 +159,17 @@ class ShapeGuards(torch.nn.Module):
             "when the model is compiled"
         )
 
-    def has_conditions(self) -> bool:
-        """Whether sizes are checked, not only constants."""
-        return bool(self._conditions) or self._program_check is not None
-
-    def _error(self, condition: str, arguments: tuple[Any, ...]) -> Exception:
-        shapes = ", ".join(
+    def _shapes(self, arguments: tuple[Any, ...]) -> str:
+        return ", ".join(
             f"{name}: {list(a.shape)}"
             for name, a in zip(self._names, arguments, strict=True)
             if isinstance(a, torch.Tensor)
         )
+
+    def _error(self, condition: str, arguments: tuple[Any, ...]) -> Exception:
         return DynamicShapeOutOfRangeException(
-            f"the module was captured for inputs with {condition}, which these break ({shapes}): "
+            f"the module was captured for inputs with {condition}, which these break "
+            f"({self._shapes(arguments)}): "
             "its Python code, or an operator in it, does something else for them. Way out: compile "
             "once for each case with Inputs whose ranges (and opt_shape) lie on one side, use "
             'torch.compile(backend="tensorrt"), which recompiles by itself, or write the '
@@ -175,11 +183,25 @@ def _key(argument: Any) -> Any:
     return type(argument), argument
 
 
+def _holds(condition: Any, values: dict[Any, Any]) -> bool:
+    """False when these sizes break the condition."""
+    from torch.utils._sympy.interp import sympy_interp
+    from torch.utils._sympy.reference import PythonReferenceAnalysis
+
+    if not condition.free_symbols <= values.keys():
+        return True  # a tensor of another rank: refused by the engine, which says more
+    try:
+        return bool(sympy_interp(PythonReferenceAnalysis, values, condition))
+    except ZeroDivisionError:
+        return False
+
+
 def guard(
     module: fx.GraphModule,
     program: ExportedProgram,
     lowered: fx.GraphModule,
     ranges: Mapping[str, tuple[int, ...]],
+    needs: Sequence[SizeNeed] = (),
 ) -> fx.GraphModule:
     """``module`` with a :class:`ShapeGuards` in front, when ``program`` holds under conditions.
 
@@ -188,11 +210,12 @@ def guard(
         program: What it was compiled from.
         lowered: The graph after lowering, which may have added conditions of its own.
         ranges: Declared ranges of symbols, smallest value first, largest last.
+        needs: What operators ask of sizes.
     """
-    guards = guards_of(program, lowered, _read_by_pytorch(module), ranges)
+    guards = guards_of(program, lowered, _read_by_pytorch(module), ranges, needs)
     if guards is None:
         return module
-    if guards.has_conditions():
+    if guards.takes_sides:
         logger.warning(
             "capture took one side of conditions on sizes: only inputs with %s can run, others "
             "raise DynamicShapeOutOfRangeException",
@@ -223,10 +246,12 @@ def guards_of(
     lowered: fx.GraphModule,
     unchecked: Collection[str] = (),
     ranges: Mapping[str, tuple[int, ...]] | None = None,
+    needs: Sequence[SizeNeed] = (),
 ) -> ShapeGuards | None:
     """The conditions of ``program`` and of its lowering, or None when there are none.
 
-    ``unchecked`` are the inputs that no engine checks, ``ranges`` as in :func:`guard`.
+    ``unchecked`` are the inputs that no engine checks, ``ranges`` and ``needs`` as in
+    :func:`guard`.
     """
     placeholders = [node for node in lowered.graph.nodes if node.op == "placeholder"]
     constants = {
@@ -248,11 +273,12 @@ def guards_of(
         for index, node in enumerate(placeholders)
         if node.target in unchecked and isinstance(node.meta.get("val"), torch.Tensor)
     }
-    if not (conditions or check is not None or constants or tensors):
+    needs = [need for need in needs if need.condition.free_symbols <= sources.keys()]
+    if not (conditions or check is not None or constants or tensors or needs):
         return None
     names = [str(p.target) for p in placeholders]
     limits = {name: (known[0], known[-1]) for name, known in (ranges or {}).items()}
-    return ShapeGuards(names, sources, list(conditions), check, constants, tensors, limits)
+    return ShapeGuards(names, sources, list(conditions), check, constants, tensors, limits, needs)
 
 
 def _sources(placeholders: list[fx.Node]) -> dict[Any, tuple[int, int, int, int]]:
@@ -264,13 +290,13 @@ def _sources(placeholders: list[fx.Node]) -> dict[Any, tuple[int, int, int, int]
         for axis, size in enumerate(value.shape):
             if not isinstance(size, torch.SymInt):
                 continue
-            found = _linear(size.node.expr)
+            found = linear(size.node.expr)
             if found is not None:
                 sources.setdefault(found[0], (index, axis, found[1], found[2]))
     return sources
 
 
-def _linear(expr: Any) -> tuple[Any, int, int] | None:
+def linear(expr: Any) -> tuple[Any, int, int] | None:
     """``expr`` as a * symbol + b with integers a > 0 and b, or None."""
     if expr.is_symbol:
         return expr, 1, 0

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from torch_tensorrt._exceptions import BindingNameMismatchError, TorchTensorRTError
+from torch_tensorrt._exceptions import BindingNameMismatchError, LoadError, TorchTensorRTError
 from torch_tensorrt._fake_engine import DTYPES
 from torch_tensorrt.dynamo.runtime._errors import (
     not_a_tensor,
@@ -33,7 +33,8 @@ class TorchTensorRTModule(torch.nn.Module):
         settings: the compilation settings the engine was built with, for reports.
 
     Raises:
-        RuntimeError: the bytes are no plan file, or damaged.
+        LoadError: the bytes are no plan file, or damaged.
+        TypeError: ``serialized_engine`` is something else.
         BindingNameMismatchError: binding names that differ from the engine's.
     """
 
@@ -151,7 +152,8 @@ def to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
     """The engine object of a plan file's bytes.
 
     Raises:
-        RuntimeError: the bytes are no plan file, or damaged.
+        LoadError: the bytes are no plan file, or damaged.
+        TypeError: ``source`` is something else.
     """
     if isinstance(source, torch.ScriptObject):
         return source
@@ -162,7 +164,18 @@ def to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
         plan = torch.empty(len(source), dtype=torch.uint8)
         plan.numpy().data[:] = source
         source = plan
-    return torch.classes.tensorrt.Engine(source)
+    if not isinstance(source, torch.Tensor):
+        raise TypeError(
+            "an engine is made from the bytes of a plan file, a uint8 tensor of them, or an engine "
+            f"object, not from {type(source).__name__}; "
+            "torch_tensorrt.convert_method_to_trt_engine gives such bytes"
+        )
+    try:
+        return torch.classes.tensorrt.Engine(source)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError) as error:
+        raise LoadError(str(error)) from error
 
 
 def engine_dtypes(engine: Any) -> list[torch.dtype]:
