@@ -48,7 +48,8 @@ TEST(RecogniseAttention, GivesNanForRowsThatAreHidden) {
     ASSERT_EQ(CountKind(network, LayerKind::kAttention), 1) << mask;
     for (const ir::LayerId id : network.order()) {
       const ir::Layer& layer = *network.layer(id);
-      if (layer.kind == LayerKind::kAttention) EXPECT_TRUE(layer.attrs.Bool("hidden_nan"));
+      if (layer.kind != LayerKind::kAttention) continue;
+      EXPECT_TRUE(layer.attrs.Bool("hidden_nan"));
     }
   }
 }

@@ -181,8 +181,8 @@ TEST(CpuResize, ModesAndLayouts) {
       for (const bool last : {false, true}) {
         const TestTensor x = RandomTensor(type, last ? Dims{2, 9, 8, 5} : Dims{2, 5, 9, 8}, 8);
         // Neighbours of weight 0 count.
-        reference::WriteElement(x.view.data, type, 43, NAN);
-        reference::WriteElement(x.view.data, type, 400, INFINITY);
+        reference::WriteElement(x.view.data, type, 43, std::nan(""));
+        reference::WriteElement(x.view.data, type, 400, double{INFINITY});
         const Dims out = last ? Dims{2, size[0], size[1], 5} : Dims{2, 5, size[0], size[1]};
         for (const char* mode : {"nearest", "nearest-exact", "linear"}) {
           for (const bool align : {false, true}) {
