@@ -36,6 +36,11 @@ def declared_inputs(case: models.Case) -> list[Any]:
     return declared
 
 
+#: The error of a few numbers (the logits of a small classifier) is a matter of chance, in eager mode
+#: too: outputs of fewer are judged together with those of other inputs.
+ENOUGH_VALUES = 1000
+
+
 def interesting_sizes(case: models.Case) -> list[dict[str, int]]:
     """Dimension sizes to run: the smallest, the opt, an odd one in between, the largest."""
     dims = {dim.name: dim for entry in case.dynamic for dim in entry.values()}
@@ -49,12 +54,18 @@ def interesting_sizes(case: models.Case) -> list[dict[str, int]]:
 def check(name: str, case: models.Case, compiled: Any, sizes: Mapping[str, int]) -> None:
     """Run ``compiled`` at ``sizes`` and judge it against float64."""
     dtype = next(p.dtype for p in case.module.parameters())
-    inputs = models.example_inputs(name, dtype, sizes, small=True, seed=7)
-    kept = [x.clone() for x in inputs]
-    found = deviation(compiled(*inputs), case.module(*inputs), exact_outputs(case.module, inputs))
+    runs: list[tuple[list[torch.Tensor], ...]] = []
+    for seed in range(7, 15):
+        inputs = models.example_inputs(name, dtype, sizes, small=True, seed=seed)
+        kept = [x.clone() for x in inputs]
+        got, eager = flatten(compiled(*inputs)), flatten(case.module(*inputs))
+        runs.append((got, eager, exact_outputs(case.module, inputs)))
+        for before, after in zip(kept, inputs, strict=True):
+            assert torch.equal(before, after), f"{name} changed its input"
+        if min(out.numel() for out in got) >= ENOUGH_VALUES:
+            break
+    found = deviation(*([torch.stack(x) for x in zip(*each, strict=True)] for each in zip(*runs)))
     assert found.passes, f"{name} at {dict(sizes)}: {found}"
-    for before, after in zip(kept, inputs, strict=True):
-        assert torch.equal(before, after), f"{name} changed its input"
 
 
 @pytest.mark.parametrize("dtype", [F32, BF16], ids=["f32", "bf16"])

@@ -69,7 +69,18 @@ def compile(
     declared = declared_inputs(inputs, arg_inputs, kwarg_inputs)
     settings = checked_settings(exported_program, options)
     require_agreement(exported_program, *declared)
+    declared = _in_order_of(exported_program, declared)
     return compile_program(exported_program, declared, settings)
+
+
+def _in_order_of(
+    program: ExportedProgram, declared: tuple[tuple[Any, ...], dict[str, Any]]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """``declared`` with its keywords in the order of the program's inputs."""
+    args, keywords = declared
+    spec: Any = program.call_spec.in_spec
+    names = spec.children()[1].context if len(spec.children()) == 2 else ()
+    return args, {name: keywords[name] for name in names or () if name in keywords} or keywords
 
 
 def compile_program(
@@ -142,6 +153,7 @@ def convert_exported_program_to_serialized_trt_engine(
     options = {**options, "require_full_compilation": True}
     settings = checked_settings(exported_program, options)
     require_agreement(exported_program, *declared)
+    declared = _in_order_of(exported_program, declared)
     gm = lower_exported_program(exported_program, settings, one_engine=True)
     ranges = declared_ranges(gm, declared)
     needs = size_needs(exported_program.graph, ranges)

@@ -6,6 +6,7 @@ import torch_tensorrt
 from torch import nn
 from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException
 from torch_tensorrt.dynamo._size_needs import size_needs
+from torch_tensorrt.dynamo._symbols import Ranges
 from torch_tensorrt.dynamo.runtime import TorchTensorRTModule
 
 
@@ -82,8 +83,8 @@ def test_what_the_ranges_ensure_is_not_checked():
     program = torch_tensorrt.dynamo.trace(Net(lambda t: t[1]), arg_inputs=declared(2))
     (placeholder,) = program.graph.find_nodes(op="placeholder")
     symbol = str(placeholder.meta["val"].shape[0])
-    assert size_needs(program.graph, {symbol: (2, 4, 6)}) == []
-    (need,) = size_needs(program.graph, {symbol: (1, 4, 6)})
+    assert size_needs(program.graph, Ranges({symbol: (2, 4, 6)})) == []
+    (need,) = size_needs(program.graph, Ranges({symbol: (1, 4, 6)}))
     assert need.least == 2
     compiled = torch_tensorrt.compile(Net(lambda t: t[1]), arg_inputs=declared(2))
     assert not hasattr(compiled, "_guards_fn")

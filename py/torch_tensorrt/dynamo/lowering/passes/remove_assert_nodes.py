@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import torch
@@ -53,6 +54,8 @@ def _may_fail(node: fx.Node) -> bool:
                 return True
         elif isinstance(value, (torch.SymInt, torch.SymFloat)):
             return True
+        elif isinstance(value, bool):
+            return not value
     return False
 
 
@@ -60,6 +63,8 @@ def _is_known_to_hold(condition: fx.Node, value: torch.SymBool) -> bool:
     env = value.node.shape_env
     if env is None:
         return False
+    if _holds_for_both(condition):
+        return True
     data = _symbols_of_data(condition)
     if data:
         # What capture knows of them is what this very check has told it.
@@ -68,6 +73,19 @@ def _is_known_to_hold(condition: fx.Node, value: torch.SymBool) -> bool:
     # Without the conditions of capture: those are what such nodes check.
     known = env._maybe_evaluate_static(value.node.expr, axioms=())
     return known is not None and bool(known)
+
+
+def _holds_for_both(condition: fx.Node) -> bool:
+    """Whether this compares the number that stands for a flag, and holds for both."""
+    if condition.target not in (operator.ge, operator.le):
+        return False
+    flag, bound = condition.args
+    if not isinstance(flag, fx.Node) or flag.target is not torch.sym_ite:
+        return False
+    values = flag.args[1:]
+    if not all(isinstance(value, int) for value in (bound, *values)):
+        return False
+    return all(condition.target(value, bound) for value in values)
 
 
 def _symbols_of_data(condition: fx.Node) -> dict[Any, ValueRanges[Any]]:
