@@ -53,21 +53,23 @@ def compile(
     if _choose_ir(module, ir) == "torch_compile":
         return _compile_just_in_time(module, kwargs)
     from torch_tensorrt import dynamo
+    from torch_tensorrt.dynamo._autocast_state import autocast_left_out
 
-    tracing = _pop_tracing_options(kwargs)
-    dynamo.require_target(dynamo.validate_options(kwargs))
-    _require_inputs(module, inputs, arg_inputs, kwarg_inputs)
-    program = dynamo.trace(
-        module,
-        inputs,
-        arg_inputs=arg_inputs,
-        kwarg_inputs=kwarg_inputs,
-        device=kwargs.get("device"),
-        **tracing,
-    )
-    return dynamo.compile(
-        program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
-    )
+    with autocast_left_out():
+        tracing = _pop_tracing_options(kwargs)
+        dynamo.require_target(dynamo.validate_options(kwargs))
+        _require_inputs(module, inputs, arg_inputs, kwarg_inputs)
+        program = dynamo.trace(
+            module,
+            inputs,
+            arg_inputs=arg_inputs,
+            kwarg_inputs=kwarg_inputs,
+            device=kwargs.get("device"),
+            **tracing,
+        )
+        return dynamo.compile(
+            program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
+        )
 
 
 def _compile_just_in_time(module: torch.nn.Module, options: dict[str, Any]) -> Any:
@@ -108,21 +110,23 @@ def convert_method_to_trt_engine(
         kwargs["enabled_precisions"] = enabled_precisions
     _choose_ir(module, ir)
     from torch_tensorrt import dynamo
+    from torch_tensorrt.dynamo._autocast_state import autocast_left_out
 
     target = module
     if method_name != "forward" and isinstance(module, torch.nn.Module):
         if not callable(getattr(module, method_name, None)):
             raise ValueError(f"{type(module).__name__} has no method '{method_name}'")
         target = _MethodAsForward(module, method_name)
-    tracing = _pop_tracing_options(kwargs)
-    dynamo.require_target(dynamo.validate_options(kwargs))
-    _require_inputs(target, inputs, arg_inputs, kwarg_inputs)
-    program = dynamo.trace(
-        target, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **tracing
-    )
-    return dynamo.convert_exported_program_to_serialized_trt_engine(
-        program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
-    )
+    with autocast_left_out():
+        tracing = _pop_tracing_options(kwargs)
+        dynamo.require_target(dynamo.validate_options(kwargs))
+        _require_inputs(target, inputs, arg_inputs, kwarg_inputs)
+        program = dynamo.trace(
+            target, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **tracing
+        )
+        return dynamo.convert_exported_program_to_serialized_trt_engine(
+            program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
+        )
 
 
 class _MethodAsForward(torch.nn.Module):
