@@ -20,6 +20,14 @@ std::vector<at::Tensor> ExecuteEngineAutograd(std::vector<at::Tensor> inputs,
   return engine->Execute(inputs);
 }
 
+// An engine computes in the types it was built for: autocast changes nothing, and needs a kernel to
+// say so.
+void FallThrough(torch::Library& m) {
+  for (const char* name : {"execute_engine", "run_cond", "run_while", "run_scan"}) {
+    m.impl(name, torch::CppFunction::makeFallthrough());
+  }
+}
+
 }  // namespace
 
 // A call that would need a derivative must say so instead of returning detached tensors, or failing
@@ -104,5 +112,9 @@ TORCH_LIBRARY_IMPL(tensorrt, Autograd, m) {
   m.impl("run_while", RunWhileAutograd);
   m.impl("run_scan", RunScanAutograd);
 }
+
+TORCH_LIBRARY_IMPL(tensorrt, AutocastCPU, m) { FallThrough(m); }
+
+TORCH_LIBRARY_IMPL(tensorrt, AutocastCUDA, m) { FallThrough(m); }
 
 }  // namespace torch_tensorrt::core::runtime

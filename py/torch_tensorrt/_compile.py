@@ -55,6 +55,7 @@ def compile(
         _warn_of_ranges((inputs, arg_inputs, kwarg_inputs))
         return _compile_just_in_time(module, kwargs)
     from torch_tensorrt import dynamo
+    from torch_tensorrt.dynamo._autocast_state import autocast_left_out
     from torch_tensorrt.dynamo._compiler import (
         checked_settings,
         compile_program,
@@ -62,17 +63,18 @@ def compile(
     )
 
     given: dict[str, Any] = {"arg_inputs": arg_inputs, "kwarg_inputs": kwarg_inputs}
-    tracing = _pop_tracing_options(kwargs)
-    dynamo.require_target(dynamo.validate_options(kwargs))
-    _require_inputs(module, inputs, arg_inputs, kwarg_inputs)
-    if isinstance(module, ExportedProgram):
-        return dynamo.compile(module, inputs, **given, **kwargs)
-    program = dynamo.trace(module, inputs, device=kwargs.get("device"), **given, **tracing)
-    return compile_program(
-        program,
-        declared_inputs(inputs, arg_inputs, kwarg_inputs),
-        checked_settings(program, kwargs),
-    )
+    with autocast_left_out():
+        tracing = _pop_tracing_options(kwargs)
+        dynamo.require_target(dynamo.validate_options(kwargs))
+        _require_inputs(module, inputs, arg_inputs, kwarg_inputs)
+        if isinstance(module, ExportedProgram):
+            return dynamo.compile(module, inputs, **given, **kwargs)
+        program = dynamo.trace(module, inputs, device=kwargs.get("device"), **given, **tracing)
+        return compile_program(
+            program,
+            declared_inputs(inputs, arg_inputs, kwarg_inputs),
+            checked_settings(program, kwargs),
+        )
 
 
 def _warn_of_ranges(inputs: Any) -> None:
@@ -127,23 +129,25 @@ def convert_method_to_trt_engine(
         kwargs["enabled_precisions"] = enabled_precisions
     _choose_ir(module, ir)
     from torch_tensorrt import dynamo
+    from torch_tensorrt.dynamo._autocast_state import autocast_left_out
 
     target = module
     if method_name != "forward" and isinstance(module, torch.nn.Module):
         if not callable(getattr(module, method_name, None)):
             raise ValueError(f"{type(module).__name__} has no method '{method_name}'")
         target = _MethodAsForward(module, method_name)
-    tracing = _pop_tracing_options(kwargs)
-    dynamo.require_target(dynamo.validate_options(kwargs))
-    _require_inputs(target, inputs, arg_inputs, kwarg_inputs)
-    program = dynamo.trace(
-        target, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **tracing
-    )
-    if "dynamic_shapes" in tracing:  # they win over the ranges of the inputs
-        inputs = arg_inputs = kwarg_inputs = None
-    return dynamo.convert_exported_program_to_serialized_trt_engine(
-        program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
-    )
+    with autocast_left_out():
+        tracing = _pop_tracing_options(kwargs)
+        dynamo.require_target(dynamo.validate_options(kwargs))
+        _require_inputs(target, inputs, arg_inputs, kwarg_inputs)
+        program = dynamo.trace(
+            target, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **tracing
+        )
+        if "dynamic_shapes" in tracing:  # they win over the ranges of the inputs
+            inputs = arg_inputs = kwarg_inputs = None
+        return dynamo.convert_exported_program_to_serialized_trt_engine(
+            program, inputs, arg_inputs=arg_inputs, kwarg_inputs=kwarg_inputs, **kwargs
+        )
 
 
 class _MethodAsForward(torch.nn.Module):

@@ -36,8 +36,8 @@ def declared_inputs(case: models.Case) -> list[Any]:
     return declared
 
 
-#: The error of a few numbers (the logits of a small classifier) is a matter of chance, in eager mode
-#: too: outputs of fewer are judged together with those of other inputs.
+#: The error of a few numbers (the logits of a small classifier) is a matter of chance, in eager
+#: mode too: outputs of fewer are judged together with those of other inputs.
 ENOUGH_VALUES = 1000
 
 
@@ -64,7 +64,9 @@ def check(name: str, case: models.Case, compiled: Any, sizes: Mapping[str, int])
             assert torch.equal(before, after), f"{name} changed its input"
         if min(out.numel() for out in got) >= ENOUGH_VALUES:
             break
-    found = deviation(*([torch.stack(x) for x in zip(*each, strict=True)] for each in zip(*runs)))
+    found = deviation(
+        *([torch.stack(x) for x in zip(*each, strict=True)] for each in zip(*runs, strict=True))
+    )
     assert found.passes, f"{name} at {dict(sizes)}: {found}"
 
 

@@ -1,6 +1,7 @@
 """Files of programs: what may be saved, what a damaged or foreign one says, and loaded modules."""
 
 import copy
+import io
 import json
 import os
 import subprocess
@@ -195,6 +196,37 @@ def test_a_damaged_file_is_of_both_classes(tmp_path):
     with pytest.raises(LoadError, match="damaged") as caught:
         torch_tensorrt.load(tmp_path / "x.ep")
     assert isinstance(caught.value, (TorchTensorRTError, ValueError))
+
+
+@pytest.mark.parametrize(
+    "error", [UnicodeDecodeError("utf-8", b"x", 0, 1, "bad"), OSError(22, "x")]
+)
+def test_an_archive_that_cannot_be_listed_is_a_damaged_file(path, monkeypatch, error):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(zipfile.ZipFile, "namelist", fail)
+    with pytest.raises(LoadError, match="damaged") as caught:
+        torch_tensorrt.load(path)
+    assert caught.value.__cause__ is error
+
+
+def test_a_description_that_is_no_json_is_a_damaged_file(path, tmp_path):
+    broken = tmp_path / "x.ep"
+    with zipfile.ZipFile(path) as source, zipfile.ZipFile(broken, "w") as target:
+        for entry in source.infolist():
+            data = source.read(entry)
+            target.writestr(entry, data[:99] if entry.filename.endswith(".json") else data)
+    with pytest.raises(LoadError, match="damaged"):
+        torch_tensorrt.load(broken)
+
+
+def test_what_is_no_path_of_a_file_is_refused(static, tmp_path):
+    for given, words in [(io.BytesIO(), "not a BytesIO"), (tmp_path, "is a folder")]:
+        with pytest.raises(SaveError, match=words):
+            torch_tensorrt.save(static, given)
+        with pytest.raises(LoadError, match=words):
+            torch_tensorrt.load(given)
 
 
 def test_a_graph_that_does_not_parse_is_a_damaged_file(path, tmp_path):

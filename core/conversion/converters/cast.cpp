@@ -31,12 +31,14 @@ Values Copy(ConversionContext& ctx, const Args& args) {
 }
 
 Values Dropout(ConversionContext& ctx, const Args& args) {
-  ctx.Require(!args.Bool("train") || args.Double("p") == 0, "dropout in training mode");
+  ctx.Require(!args.Bool("train") || args.Double("p") == 0,
+              "dropout in training mode: call model.eval() before compiling");
   return Out(args.Tensor("input"));
 }
 
 Values NativeDropout(ConversionContext& ctx, const Args& args) {
-  ctx.Require(args.Has("train") && !args.Bool("train"), "dropout in training mode");
+  ctx.Require(args.Has("train") && !args.Bool("train"),
+              "dropout in training mode: call model.eval() before compiling");
   const TensorId x = args.Tensor("input");
   return {Value::Tensor(x), Value::Tensor(ctx.Fill(ctx.Dims(x), DataType::kBool, Value(true)))};
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -39,10 +40,16 @@ def write_program(
 
     Raises:
         SaveError: the program returns or takes a type that has no form in a file, or the folder is
-            missing.
+            missing, or ``path`` is a folder or no path.
         OSError: the file cannot be written.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise SaveError(
+            f"a path is needed, not a {type(path).__name__}; write to a path and read its bytes"
+        )
     target = Path(path)
+    if target.is_dir():
+        raise SaveError(f"{target} is a folder; pass the name of a file in it")
     if not target.parent.is_dir():
         raise SaveError(f"the folder '{target.parent}' of '{target}' does not exist; make it first")
     foreign = sorted(_foreign_operators(str(node.target) for node in _calls(program)))
@@ -109,17 +116,26 @@ def read_program(
 
     Raises:
         OSError: the file cannot be opened.
-        LoadError: the file is no exported program, or is damaged, or calls operators that are not
-            registered in this process; says what was found.
+        LoadError: ``path`` is a folder or no path; or the file is no exported program, or is
+            damaged, or calls operators that are not registered in this process; says what was
+            found.
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise LoadError(
+            f"[load] a path is needed, not a {type(path).__name__}; torch.export.load reads file "
+            "objects"
+        )
+    if os.path.isdir(path):
+        raise LoadError(f"[load] {path} is a folder; pass the file in it that save wrote")
     with open(path, "rb") as file, _torch_reasons() as reasons:
+        texts: list[bytes] = []
         try:
             texts = _texts(file)
             file.seek(0)
             return LoadedProgram.of(torch.export.load(file, extra_files=extra_files, **kwargs))
         except Exception as error:
             reason = reasons[-1] if reasons else error
-            missing = [] if isinstance(error, zipfile.BadZipFile) else _missing_operators(texts)
+            missing = _missing_operators(texts)
             if missing:
                 names = _namespaces(missing)
                 raise LoadError(
@@ -145,7 +161,9 @@ def _missing_operators(texts: list[bytes]) -> list[str]:
     """Operators that the graphs call and this process does not have."""
     targets: set[str] = set()
     for text in texts:
-        _collect_targets(json.loads(text), targets)
+        # A damaged description names no operator.
+        with contextlib.suppress(ValueError, RecursionError):
+            _collect_targets(json.loads(text), targets)
     return sorted(_qualified(target) for target in targets if not _is_registered(target))
 
 

@@ -60,7 +60,8 @@ _PACKED = (
 # ruff: noqa: RUF009
 @dataclass(frozen=True)
 class CompilationSettings:
-    """All compilation options with their defaults.
+    """All compilation options with their defaults: each field below has its meaning beside it, from
+    which the page of settings in the documentation is made.
 
     Frozen: make a changed copy with ``dataclasses.replace``. Each field's metadata has ``doc``,
     ``check`` (see _option_checks.py) and ``effect``: ``"effective"`` or the reason why the option
@@ -273,7 +274,11 @@ DEPRECATED: Mapping[str, tuple[str | None, str]] = {
     "refit": (None, "has no effect: engines are not refittable yet"),
     "make_refittable": (None, "has no effect: engines are not refittable yet"),
     "use_python_runtime": (None, "has no effect: there is one runtime"),
-    "enabled_precisions": (None, "has no effect: an engine computes in the types of the module"),
+    "enabled_precisions": (
+        None,
+        "has no effect: an engine computes in the types of the module. Call model.half() or "
+        "model.bfloat16() first, or pass enable_autocast=True",
+    ),
     "use_explicit_typing": (None, "has no effect: an engine computes in the types of the module"),
     "debug": (None, "has no effect: use `with torch_tensorrt.logging.debug():`"),
 }
@@ -304,6 +309,8 @@ def validate_options(
         name: str | None = given
         if given in DEPRECATED:
             name, message = DEPRECATED[given]
+            if given == "enabled_precisions":
+                _check_precisions(value)
             _say_once(f"option '{given}' {message}")
         elif given not in known:
             raise InvalidOptionError(_unknown_message(given, list(known)))
@@ -366,6 +373,16 @@ def _coerce(name: str, value: Any) -> Any:
     if name in ("engine_cache_dir", "timing_cache_path") and isinstance(value, os.PathLike):
         return os.fspath(value)
     return value
+
+
+def _check_precisions(value: Any) -> None:
+    """Raises InvalidOptionError for what is no dtype, though the option has no effect."""
+    given = [] if value is None else value
+    for item in given if isinstance(given, (set, frozenset, list, tuple)) else [given]:
+        try:
+            dtype._from(item)
+        except (TypeError, ValueError) as error:
+            raise InvalidOptionError(f"[settings] enabled_precisions: {error}") from error
 
 
 def _check_values(settings: CompilationSettings) -> None:

@@ -13,6 +13,7 @@ from torch.export import Dim, ExportedProgram
 from torch_tensorrt._Device import Device
 from torch_tensorrt._exceptions import InvalidOptionError
 from torch_tensorrt._Input import Input
+from torch_tensorrt.dynamo._autocast_state import autocast_left_out
 from torch_tensorrt.dynamo._capture_errors import capture_errors, check_dtypes
 from torch_tensorrt.dynamo._inputs import (
     as_argument_tuple,
@@ -71,7 +72,7 @@ def trace(
     dynamic_shapes = kwargs.get("dynamic_shapes")
     if dynamic_shapes is None:
         dynamic_shapes = infer_dynamic_shapes(mod, args, keywords)
-    with capture_errors(mod, args, keywords), torch.no_grad(), any_size():
+    with autocast_left_out(), capture_errors(mod, args, keywords), torch.no_grad(), any_size():
         program = torch.export.export(
             mod,
             tuple(example_values(args, torch_device)),

@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import torch
+import torch_tensorrt
 from torch_tensorrt import Device, EngineCapability
 from torch_tensorrt._exceptions import InvalidOptionError
 from torch_tensorrt.dynamo import _settings
@@ -145,7 +146,20 @@ def test_an_option_without_effect_says_so_once(caplog):
         validate_options({"workspace_size": 0})
     messages = [r.getMessage() for r in caplog.records]
     assert sum("workspace_size" in m for m in messages) == 1
-    assert sum("enabled_precisions" in m for m in messages) == 1
+    (said,) = [m for m in messages if "enabled_precisions" in m]
+    assert "model.half()" in said
+    assert "enable_autocast=True" in said
+
+
+@pytest.mark.parametrize("value", [{"foo"}, ["f16", 3.5], "foo"])
+def test_precisions_that_are_no_types_are_refused(value):
+    with pytest.raises(InvalidOptionError, match="enabled_precisions"):
+        validate_options({"enabled_precisions": value})
+
+
+def test_precisions_of_every_kind_of_type_are_taken():
+    for value in ({torch.float16, torch_tensorrt.dtype.f32}, torch.half, [torch.int8], None):
+        validate_options({"enabled_precisions": value})
 
 
 def test_notices_say_what_holds():

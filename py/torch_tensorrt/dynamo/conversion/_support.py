@@ -78,6 +78,8 @@ def _built_in_support(node: fx.Node) -> str | None:
     if not isinstance(node.target, torch._ops.OpOverload):
         return f"no converter for the function {target_name(node.target)}"
     name = target_name(node.target)
+    if name.startswith("tensorrt."):
+        return f"{name} runs engines: this part of the model is compiled already"
     if not core().has_converter(name):
         why = LEFT_IN_TORCH.get(name)
         return f"no converter for {name}" + (f": {why}" if why else "")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import operator
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,11 @@ from torch.utils import _pytree as pytree
 
 from torch_tensorrt.dynamo._capture_errors import is_transform_mark
 from torch_tensorrt.dynamo._symbols import free_symbols
+from torch_tensorrt.dynamo.lowering._data_sizes import (
+    NotHandled,
+    rename_symbols,
+    symbol_renames,
+)
 from torch_tensorrt.dynamo.lowering._decompositions import (
     TORCH_TRT_DECOMPOSITIONS,
     DecompositionTable,
@@ -31,10 +36,6 @@ from torch_tensorrt.dynamo.lowering._decompositions import (
 )
 from torch_tensorrt.dynamo.lowering._direct_rewrites import DIRECT_REWRITES
 from torch_tensorrt.dynamo.lowering._own_outputs import mark_fresh_constant
-
-
-class NotHandled(Exception):
-    """The graph needs the general way; the message says why."""
 
 
 def decompose(gm: fx.GraphModule, table: DecompositionTable, kept: Sequence[OpOverload]) -> None:
@@ -195,7 +196,9 @@ class _Decomposer:
             dynamic = [isinstance(leaf, fx.Node) for leaf in leaves]
             traced = self._trace(node.target, values, dynamic, spec)
             self._cache[key] = traced
-        splice(self._gm, node, traced, inputs, f"_decomposed_constant_{len(self._cache)}")
+        renames = symbol_renames(traced, inputs, node)
+        prefix = f"_decomposed_constant_{len(self._cache)}"
+        splice(self._gm, node, traced, inputs, prefix, renames)
 
     def _value(self, value: Any) -> Any:
         """``value`` as a tensor of this graph's fake mode; constants may come with one of their
@@ -251,12 +254,18 @@ class _Decomposer:
 
 
 def splice(
-    gm: fx.GraphModule, node: fx.Node, traced: fx.GraphModule, inputs: list[fx.Node], prefix: str
+    gm: fx.GraphModule,
+    node: fx.Node,
+    traced: fx.GraphModule,
+    inputs: list[fx.Node],
+    prefix: str,
+    renames: Mapping[Any, Any] | None = None,
 ) -> None:
     """Put ``traced`` called with ``inputs`` in the place of ``node``.
 
     Args:
         prefix: Of the names of constants that come with it.
+        renames: Of symbols, see :func:`symbol_renames`.
 
     Raises:
         NotHandled: ``node`` has several results that something uses all at once.
@@ -274,6 +283,8 @@ def splice(
                 mapping[inner] = _constant(gm, traced, inner, prefix)
             else:
                 mapping[inner] = _copy_into(gm, node, inner, mapping)
+                if renames:
+                    rename_symbols(mapping[inner], renames)
     _replace(gm, node, result)
 
 

@@ -13,7 +13,8 @@ from torch.utils import _pytree as pytree
 
 from torch_tensorrt.dynamo._marks import REASON
 from torch_tensorrt.dynamo._settings import CompilationSettings
-from torch_tensorrt.dynamo.lowering._decompose import NotHandled, fake_mode_of, splice
+from torch_tensorrt.dynamo.lowering._data_sizes import NotHandled
+from torch_tensorrt.dynamo.lowering._decompose import fake_mode_of, splice
 from torch_tensorrt.dynamo.lowering._decompositions import get_decompositions, kept_ops
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute
 

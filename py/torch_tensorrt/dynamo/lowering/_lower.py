@@ -13,7 +13,8 @@ from torch.export import ExportedProgram
 from torch_tensorrt.dynamo._capture_errors import decomposition_error
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import any_size
-from torch_tensorrt.dynamo.lowering._decompose import NotHandled, decompose
+from torch_tensorrt.dynamo.lowering._data_sizes import NotHandled
+from torch_tensorrt.dynamo.lowering._decompose import decompose
 from torch_tensorrt.dynamo.lowering._decompositions import (
     DecompositionTable,
     get_decompositions,

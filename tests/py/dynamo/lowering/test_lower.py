@@ -7,7 +7,8 @@ from torch import nn
 from torch_tensorrt import Input
 from torch_tensorrt.dynamo import CompilationSettings, lowering, trace
 from torch_tensorrt.dynamo.lowering import _lower
-from torch_tensorrt.dynamo.lowering._decompose import NotHandled, decompose
+from torch_tensorrt.dynamo.lowering._data_sizes import NotHandled
+from torch_tensorrt.dynamo.lowering._decompose import decompose
 
 SETTINGS = CompilationSettings()
 
