@@ -69,6 +69,7 @@ TORCH_LIBRARY(tensorrt, m) {
   m.class_<TorchEngine>("Engine")
       .def(torch::init([](const at::Tensor& plan) { return TorchEngine::FromTensor(plan); }))
       .def("serialize", [](const EnginePtr& self) { return self->ToTensor(); })
+      .def("check_weights", [](const EnginePtr& self) { self->CheckWeights(); })
       // Of the object: FakeTensorMode compares arguments of calls that it has seen.
       .def("__eq__", [](const EnginePtr& self, const EnginePtr& other) { return self == other; })
       .def("name", [](const EnginePtr& self) { return self->plan().name; })

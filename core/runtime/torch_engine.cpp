@@ -246,7 +246,13 @@ c10::intrusive_ptr<TorchEngine> TorchEngine::FromTensor(const at::Tensor& plan) 
   return c10::make_intrusive<TorchEngine>(std::move(created).value());
 }
 
+void TorchEngine::CheckWeights() const {
+  const Status same = engine_->CheckConstants();
+  if (!same.ok()) ThrowStatus(same);
+}
+
 at::Tensor TorchEngine::ToTensor() const {
+  CheckWeights();
   const engine::PlanEncoder encoder(engine_->plan());
   at::Tensor out = at::empty({static_cast<int64_t>(encoder.size())}, at::kByte);
   encoder.WriteTo(static_cast<std::byte*>(out.mutable_data_ptr()));

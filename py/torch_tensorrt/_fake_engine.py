@@ -198,6 +198,9 @@ class FakeEngine:
         """Not while tracing, as everything below."""
         raise _needs_the_engine("serialize")
 
+    def check_weights(self) -> None:
+        raise _needs_the_engine("check_weights")
+
     def get_engine_layer_info(self) -> str:
         raise _needs_the_engine("get_engine_layer_info")
 

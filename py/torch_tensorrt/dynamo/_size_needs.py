@@ -84,7 +84,7 @@ def _needs_of(node: fx.Node) -> Iterable[SizeNeed]:
     tensor = values["self"]
     if not isinstance(tensor, torch.Tensor) or tensor.dim() == 0:
         return
-    axis = values.get("dim", values.get("dimension"))
+    axis = int(values["dim"] if "dim" in values else values["dimension"])
     size = tensor.shape[axis]
     if not free_symbols(size):
         return
