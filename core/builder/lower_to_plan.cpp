@@ -1,3 +1,4 @@
+#include <cstring>
 #include <map>
 #include <optional>
 
@@ -5,6 +6,7 @@
 #include "core/kernels/kernel.h"
 #include "core/tactics/tactic.h"
 #include "core/types/tensor_view.h"
+#include "core/util/lent_memory.h"
 
 namespace torch_tensorrt::core::builder {
 namespace {
@@ -16,6 +18,10 @@ using ir::LayerKind;
 using ir::TensorId;
 using tactics::Layout;
 using tactics::LayoutNeed;
+
+// Lent weights of this size and more stay where they are: copies of all would double the peak of a
+// build.
+constexpr size_t kSharedBytes = size_t{1} << 20;
 
 // A network tensor inside the plan: its plan tensor and how that lies in memory.
 struct Placed {
@@ -42,6 +48,7 @@ class Lowering {
       ReleaseWeights(*network_.layer(id));
     }
     TRT_RETURN_IF_ERROR(WriteOutputs());
+    OwnConstants();
     return std::move(plan_);
   }
 
@@ -281,6 +288,21 @@ class Lowering {
                                  {}});
     if (!operand.pack_key.empty()) packed_[operand.pack_key] = p;
     return p;
+  }
+
+  // Copies weights of the model that the plan reads as they are: packed ones are copies too, and an
+  // engine must not be part old and part new after a write to the model. Large ones are shared, and
+  // their lender tells of writes.
+  void OwnConstants() {
+    for (engine::PlanConstant& constant : plan_.constants) {
+      const Lender* lender = LenderOf(constant.data);
+      if (lender == nullptr) continue;
+      if (constant.bytes() >= kSharedBytes && lender->sees_writes()) continue;
+      const ir::NewWeights own = ir::AllocateWeights(constant.dtype, constant.dims);
+      if (constant.bytes() > 0) std::memcpy(own.data, constant.data.get(), constant.bytes());
+      constant.data = own.weights.data;
+      report_->packed_bytes += constant.bytes();
+    }
   }
 
   // A step writes straight into the first output binding its tensor is marked as; otherwise into

@@ -23,6 +23,7 @@ Result<std::shared_ptr<const Engine>> Engine::Create(Plan plan,
   engine->gpu_ = std::move(gpu);
   TRT_RETURN_IF_ERROR(engine->CreateKernels());
   engine->FindLifetimes();
+  engine->FindLenders();
   if (engine->gpu_ != nullptr) TRT_RETURN_IF_ERROR(engine->UploadConstants());
   return std::shared_ptr<const Engine>(std::move(engine));
 }
@@ -64,7 +65,23 @@ void Engine::FindLifetimes() {
   }
 }
 
+void Engine::FindLenders() {
+  for (const PlanConstant& constant : plan_.constants) {
+    const Lender* lender = LenderOf(constant.data);
+    if (lender == nullptr) continue;
+    if (std::find(lenders_.begin(), lenders_.end(), lender) == lenders_.end()) {
+      lenders_.push_back(lender);
+    }
+  }
+}
+
+Status Engine::CheckConstants() const {
+  for (const Lender* lender : lenders_) TRT_RETURN_IF_ERROR(lender->Check());
+  return Status::Ok();
+}
+
 Status Engine::UploadConstants() {
+  TRT_RETURN_IF_ERROR(CheckConstants());
   std::vector<size_t> offsets;
   size_t bytes = 0;
   for (const PlanConstant& constant : plan_.constants) {

@@ -9,6 +9,7 @@
 #include "core/device/cuda/gpu.h"
 #include "core/engine/plan.h"
 #include "core/kernels/kernel.h"
+#include "core/util/lent_memory.h"
 
 namespace torch_tensorrt::core::engine {
 
@@ -27,6 +28,10 @@ class Engine {
   const void* constant_data(size_t index) const {
     return device_constants_.empty() ? plan_.constants[index].data.get() : device_constants_[index];
   }
+  // OK while constants that the engine does not own, large weights of a model, are what they were
+  // when it was built; else the lender's DataLoss. To be asked before each use of the plan's own
+  // copy: a run on the CPU, writing the plan to a file.
+  Status CheckConstants() const;
   const std::vector<std::unique_ptr<const kernels::Kernel>>& kernels() const { return kernels_; }
   // Of each step's kernel.
   const std::vector<const kernels::KernelEntry*>& entries() const { return entries_; }
@@ -39,9 +44,11 @@ class Engine {
   Engine() = default;
   Status CreateKernels();
   void FindLifetimes();
+  void FindLenders();
   Status UploadConstants();
 
   Plan plan_;
+  std::vector<const Lender*> lenders_;  // of its constants, each once
   std::shared_ptr<const device::cuda::Gpu> gpu_;
   std::shared_ptr<void> device_memory_;        // of all constants
   std::vector<const void*> device_constants_;  // into it

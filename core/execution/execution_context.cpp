@@ -95,6 +95,7 @@ Status ExecutionContext::Run(std::span<const TensorView> inputs,
   if (shapes == nullptr) return InternalError("[execution] Run before SetInputShapes");
   TRT_RETURN_IF_ERROR(ReserveArena(shapes->arena_bytes));
   if (engine_->plan().target == Target::kCuda) return RunOnGpu(inputs, outputs, profile, options);
+  TRT_RETURN_IF_ERROR(engine_->CheckConstants());
   PatchOperands(shapes, inputs, outputs);
   return RunSteps(shapes, nullptr, profile);
 }

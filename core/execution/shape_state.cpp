@@ -110,7 +110,10 @@ class Resolver {
     if (empty) {
       out.byte_offset = 0;
     } else if (lowest < 0 || highest >= numel) {
-      return DataLoss("[plan] view '", tensor.name, "' reads outside its tensor");
+      return DataLoss("[plan] view '", tensor.name, "' of shape ", ToString(dims),
+                      " reads outside its tensor '",
+                      plan_.tensors[static_cast<size_t>(tensor.index)].name, "' of ", numel,
+                      " elements");
     } else {
       out.byte_offset = static_cast<size_t>(offset) * SizeOf(tensor.dtype);
     }

@@ -105,29 +105,4 @@ TensorList RunScan(const TensorList& carried, const TensorList& xs, const Tensor
   return Joined(now, results);
 }
 
-TensorList RunCondAutograd(const at::Tensor& predicate, const TensorList& then_inputs,
-                           const EnginePtr& then_engine, const TensorList& else_inputs,
-                           const EnginePtr& else_engine) {
-  RefuseDerivatives(then_inputs, *then_engine);
-  RefuseDerivatives(else_inputs, *else_engine);
-  return RunCond(predicate, then_inputs, then_engine, else_inputs, else_engine);
-}
-
-TensorList RunWhileAutograd(const TensorList& carried, const TensorList& condition_constants,
-                            const TensorList& body_constants, const EnginePtr& condition,
-                            const EnginePtr& body) {
-  RefuseDerivatives(carried, *body);
-  RefuseDerivatives(condition_constants, *condition);
-  RefuseDerivatives(body_constants, *body);
-  return RunWhile(carried, condition_constants, body_constants, condition, body);
-}
-
-TensorList RunScanAutograd(const TensorList& carried, const TensorList& xs,
-                           const TensorList& constants, const EnginePtr& body) {
-  RefuseDerivatives(carried, *body);
-  RefuseDerivatives(xs, *body);
-  RefuseDerivatives(constants, *body);
-  return RunScan(carried, xs, constants, body);
-}
-
 }  // namespace torch_tensorrt::core::runtime

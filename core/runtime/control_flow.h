@@ -11,9 +11,6 @@ namespace torch_tensorrt::core::runtime {
 using EnginePtr = c10::intrusive_ptr<TorchEngine>;
 using TensorList = std::vector<at::Tensor>;
 
-// Throws NotImplementedError when an input needs a derivative: engines have none.
-void RefuseDerivatives(const TensorList& inputs, const TorchEngine& engine);
-
 // The outputs of `then_engine` when `predicate`, one boolean, is true, else those of `else_engine`.
 TensorList RunCond(const at::Tensor& predicate, const TensorList& then_inputs,
                    const EnginePtr& then_engine, const TensorList& else_inputs,
@@ -30,15 +27,5 @@ TensorList RunWhile(const TensorList& carried, const TensorList& condition_const
 // carried tensors. Throws ValueError without rows, since the body is never run to tell the sizes.
 TensorList RunScan(const TensorList& carried, const TensorList& xs, const TensorList& constants,
                    const EnginePtr& body);
-
-// The same under autograd: they refuse inputs that need a derivative.
-TensorList RunCondAutograd(const at::Tensor& predicate, const TensorList& then_inputs,
-                           const EnginePtr& then_engine, const TensorList& else_inputs,
-                           const EnginePtr& else_engine);
-TensorList RunWhileAutograd(const TensorList& carried, const TensorList& condition_constants,
-                            const TensorList& body_constants, const EnginePtr& condition,
-                            const EnginePtr& body);
-TensorList RunScanAutograd(const TensorList& carried, const TensorList& xs,
-                           const TensorList& constants, const EnginePtr& body);
 
 }  // namespace torch_tensorrt::core::runtime

@@ -67,7 +67,34 @@ Status CheckRank(const engine::Plan& plan, size_t input, const at::Tensor& tenso
                          ", at most ", kMaxRank, " is possible");
 }
 
-// REQUIRES: tensor.dim() <= kMaxRank.
+// Whether the elements are in memory that this process can read: not so for fake, functional and
+// most wrapper tensors, and after the storage was resized.
+bool HasMemory(const at::Tensor& tensor) {
+  const c10::TensorImpl& impl = *tensor.unsafeGetTensorImpl();
+  if (!impl.has_storage() || impl.has_symbolic_sizes_strides()) return false;
+  int64_t elements = 1;
+  int64_t last = tensor.storage_offset();
+  for (int64_t i = 0; i < tensor.dim(); ++i) {
+    elements *= tensor.size(i);
+    last += (tensor.size(i) - 1) * tensor.stride(i);
+  }
+  if (elements == 0) return true;
+  // The storage may be one that throws when it is asked for its memory.
+  c10::StorageImpl& storage = *impl.storage().unsafeGetStorageImpl();
+  const size_t end = (static_cast<size_t>(last) + 1) * tensor.element_size();
+  return storage._mutable_data_ptr_no_checks().get() != nullptr && end <= storage.nbytes();
+}
+
+Status CheckMemory(const engine::Plan& plan, size_t input, const at::Tensor& tensor) {
+  if (HasMemory(tensor)) return Status::Ok();
+  const std::string name = input < plan.inputs.size() ? plan.inputs[input].name : "?";
+  return InvalidArgument(
+      "[", plan.name, "] input ", input, " '", name,
+      "' has no memory to read: it is a fake, functional or wrapper tensor that reached the engine "
+      "itself, or its storage was freed or resized; pass a tensor that holds its data");
+}
+
+// REQUIRES: tensor.dim() <= kMaxRank; its elements are in memory.
 TensorView ViewOf(const at::Tensor& tensor) {
   TensorView view;
   view.data = tensor.data_ptr();
@@ -219,7 +246,13 @@ c10::intrusive_ptr<TorchEngine> TorchEngine::FromTensor(const at::Tensor& plan) 
   return c10::make_intrusive<TorchEngine>(std::move(created).value());
 }
 
+void TorchEngine::CheckWeights() const {
+  const Status same = engine_->CheckConstants();
+  if (!same.ok()) ThrowStatus(same);
+}
+
 at::Tensor TorchEngine::ToTensor() const {
+  CheckWeights();
   const engine::PlanEncoder encoder(engine_->plan());
   at::Tensor out = at::empty({static_cast<int64_t>(encoder.size())}, at::kByte);
   encoder.WriteTo(static_cast<std::byte*>(out.mutable_data_ptr()));
@@ -260,6 +293,8 @@ std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inpu
     const at::Tensor& input = inputs[i];
     const Status ranked = CheckRank(plan(), i, input);
     if (!ranked.ok()) ThrowStatus(ranked);
+    const Status present = CheckMemory(plan(), i, input);
+    if (!present.ok()) ThrowStatus(present);
     if (input.is_contiguous() && !input.is_neg() && !input.is_conj() && input.device() == device) {
       input_views.push_back(ViewOf(input));
     } else {

@@ -33,6 +33,8 @@ class TorchEngine : public torch::CustomClassHolder {
   // The plan file as a 1-d uint8 tensor.
   at::Tensor ToTensor() const;
 
+  // Throws when a weight that the engine shares with a model has changed.
+  void CheckWeights() const;
   // Runs the engine, on a GPU by submitting to PyTorch's current stream. Inputs: as declared, on
   // the engine's kind of device, made contiguous if they are not; CPU scalars may go to a GPU
   // engine. Throws ValueError on a wrong dtype, device, rank or dim, and on a data error; the

@@ -102,6 +102,13 @@ class InvalidOptionError(TypeError, ValueError):
     """An unknown compilation option, or a value that the option does not take."""
 
 
+class WeightsChangedError(TorchTensorRTError):
+    """A large weight, which an engine reads where the model has it, was written to or freed.
+
+    Compile again when weights have changed.
+    """
+
+
 class UnsupportedTransformError(TorchTensorRTError, NotImplementedError):
     """A derivative or a batching rule of an engine is needed: engines have none."""
 

@@ -111,8 +111,16 @@ def fake_execute_engine(input_tensors: Sequence[torch.Tensor], engine: Any) -> l
                     f"[{spec['name']}] input '{declared['name']}' has shape {list(tensor.shape)} "
                     f"but axis {axis} must be {text}"
                 )
-    values = bind_symbols(spec["inputs"], [t.shape for t in input_tensors])
     kind = spec.get("target", "cpu")
+    for index, tensor in enumerate(input_tensors):
+        # A tensor of no device is not of the engine's either; fake ones have the device they stand
+        # for.
+        if tensor.device.type == "meta":
+            raise ValueError(
+                f"[{spec['name']}] input {index} is on meta but the engine was built for {kind}; "
+                f"move the tensor with .{kind}()"
+            )
+    values = bind_symbols(spec["inputs"], [t.shape for t in input_tensors])
     device = next((t.device for t in input_tensors if t.dim() > 0 or kind == "cpu"), None)
     if device is None:
         device = next((t.device for t in input_tensors if t.device.type == kind), None)
@@ -189,6 +197,9 @@ class FakeEngine:
     def serialize(self) -> torch.Tensor:
         """Not while tracing, as everything below."""
         raise _needs_the_engine("serialize")
+
+    def check_weights(self) -> None:
+        raise _needs_the_engine("check_weights")
 
     def get_engine_layer_info(self) -> str:
         raise _needs_the_engine("get_engine_layer_info")

@@ -30,15 +30,20 @@ std::shared_ptr<const void> Borrow(uintptr_t data, const py::object& owner) {
 
 TensorHandle AddConstant(const NetworkPtr& self, uintptr_t data, DataType dtype,
                          const std::vector<int64_t>& dims, const py::object& owner,
-                         const std::string& name) {
+                         const std::string& name, bool lent) {
   for (const int64_t dim : dims) {
     if (dim < 0) Check(core::InvalidArgument("[network] constant ", name, " has a negative dim"));
   }
   core::ir::Weights weights{dtype, dims, nullptr};
-  // An empty tensor of torch has no address; weights always have one.
-  weights.data =
-      data == 0 ? core::ir::AllocateWeights(dtype, {0}).weights.data : Borrow(data, owner);
   if (data == 0 && weights.bytes() != 0) throw py::value_error("constant " + name + " has no data");
+  if (data == 0) {
+    // An empty tensor of torch has no address; weights always have one.
+    weights.data = core::ir::AllocateWeights(dtype, {0}).weights.data;
+  } else if (lent) {
+    weights.data = core::Lend(LendTensor(owner, name), reinterpret_cast<const void*>(data));
+  } else {
+    weights.data = Borrow(data, owner);
+  }
   return {self, self->AddConstant(std::move(weights), name)};
 }
 
@@ -134,8 +139,10 @@ void BindNetwork(py::module_& module) {
           },
           py::arg("name"), py::arg("dtype"), py::arg("dims"))
       .def("add_constant", &AddConstant, py::arg("data"), py::arg("dtype"), py::arg("dims"),
-           py::arg("owner"), py::arg("name"),
-           "A constant that reads contiguous memory at the address `data`, which `owner` keeps.")
+           py::arg("owner"), py::arg("name"), py::arg("lent") = false,
+           "A constant that reads contiguous memory at the address `data`, which `owner` keeps. "
+           "`lent`: others have the owner, a tensor, too, and may write to it or free it: engines "
+           "copy such memory or notice.")
       .def("add_layer", &AddLayer, py::arg("kind"), py::arg("inputs"),
            py::arg("attributes") = py::dict(), py::arg("name") = "", py::arg("source") = "",
            "Adds a layer of the table; returns its outputs.")

@@ -4,9 +4,11 @@
 #include <pybind11/pybind11.h>
 
 #include <memory>
+#include <string>
 
 #include "core/conversion/value.h"
 #include "core/ir/network.h"
+#include "core/util/lent_memory.h"
 
 namespace torch_tensorrt::python {
 
@@ -31,5 +33,9 @@ pybind11::tuple FromSymDims(const core::SymDims& dims);
 // TypeError for objects that no converter takes; ValueError for a tensor of another network.
 core::conversion::Value ToValue(pybind11::handle object, const NetworkPtr& network);
 pybind11::object FromValue(const core::conversion::Value& value, const NetworkPtr& network);
+
+// The lender of a CPU tensor's memory, which it keeps. `name` is for its error. TypeError for what
+// is no tensor.
+std::shared_ptr<const core::Lender> LendTensor(pybind11::handle tensor, std::string name);
 
 }  // namespace torch_tensorrt::python

@@ -2,69 +2,15 @@
 // constants are still what they were.
 #include <torch/csrc/autograd/python_variable.h>
 
-#include <algorithm>
-#include <cstring>
 #include <vector>
 
 #include "py/torch_tensorrt/csrc/bindings.h"
+#include "py/torch_tensorrt/csrc/tensor_state.h"
 
 namespace torch_tensorrt::python {
 namespace {
 
 namespace py = pybind11;
-
-// Words spread over the memory [data, data + bytes).
-struct Sample {
-  uint64_t middle = 0;
-  uint64_t last = 0;
-  bool operator==(const Sample&) const = default;
-};
-
-Sample Read(const char* data, size_t bytes) {
-  Sample sample;
-  const size_t word = std::min(bytes, sizeof(uint64_t));
-  std::memcpy(&sample.middle, data + (bytes - word) / 2, word);
-  std::memcpy(&sample.last, data + (bytes - word), word);
-  return sample;
-}
-
-// What is compared of one tensor. Memory that isn't the CPU's is not sampled.
-struct State {
-  const char* address = nullptr;
-  size_t readable = 0;  // bytes at `address` that are sampled
-  int64_t version = 0;  // of tensors that count: those not made in inference mode
-  Sample sample;
-  std::vector<int64_t> sizes;
-  std::vector<int64_t> strides;
-};
-
-const char* AddressOf(const c10::TensorImpl& impl) {
-  const auto* base = static_cast<const char*>(impl.storage().data());
-  return base == nullptr ? nullptr
-                         : base + static_cast<size_t>(impl.storage_offset()) * impl.itemsize();
-}
-
-size_t ReadableBytes(const at::Tensor& tensor) {
-  if (!tensor.is_cpu() || tensor.const_data_ptr() == nullptr) return 0;
-  const size_t offset = static_cast<size_t>(tensor.storage_offset()) * tensor.itemsize();
-  const size_t end = tensor.storage().nbytes();
-  const size_t own = static_cast<size_t>(tensor.numel()) * tensor.itemsize();
-  const size_t dense =
-      tensor.is_non_overlapping_and_dense() ? own : std::min(own, tensor.itemsize());
-  return std::min(dense, end > offset ? end - offset : 0);
-}
-
-State StateOf(const at::Tensor& tensor) {
-  State state;
-  if (!tensor.is_inference()) state.version = tensor._version();
-  if (!tensor.has_storage()) return state;
-  state.address = AddressOf(*tensor.unsafeGetTensorImpl());
-  state.readable = ReadableBytes(tensor);
-  state.sample = Read(state.address, state.readable);
-  state.sizes = tensor.sizes().vec();
-  state.strides = tensor.strides().vec();
-  return state;
-}
 
 // Each question is asked of all tensors before the next one: after the engine has run, everything
 // here is out of cache, and short loops wait for many cache lines at once.
@@ -102,7 +48,7 @@ class WeightWatch {
     for (size_t i = 0; i < impls_.size(); ++i) {
       const auto* impl = reinterpret_cast<const char*>(impls_[i]);
       for (size_t at = 0; at < sizeof(c10::TensorImpl); at += 64) __builtin_prefetch(impl + at);
-      const State& state = states_[i];
+      const TensorState& state = states_[i];
       if (state.readable == 0) continue;
       __builtin_prefetch(state.address + state.readable / 2);
       __builtin_prefetch(state.address + state.readable - 1);
@@ -134,13 +80,13 @@ class WeightWatch {
   // REQUIRES: the addresses and shapes are the same, so that the memory is still there.
   bool SameSamples() const {
     bool same = true;
-    for (const State& state : states_) {
-      if (state.readable > 0) same &= Read(state.address, state.readable) == state.sample;
+    for (const TensorState& state : states_) {
+      if (state.readable > 0) same &= ReadSample(state.address, state.readable) == state.sample;
     }
     return same;
   }
 
-  std::vector<State> states_;
+  std::vector<TensorState> states_;
   std::vector<const c10::TensorImpl*> impls_;
   std::vector<char> counted_;
   std::vector<py::object> owners_;  // keep the tensors, and so impls_, alive

@@ -19,6 +19,7 @@ from torch.export import ExportedProgram
 
 from torch_tensorrt._exceptions import LoadError, SaveError
 from torch_tensorrt.dynamo._loaded import LoadedProgram
+from torch_tensorrt.dynamo.runtime._errors import typed_error
 
 logger = logging.getLogger("torch_tensorrt")
 _TORCH_LOGGER = logging.getLogger("torch.export")
@@ -41,6 +42,7 @@ def write_program(
     Raises:
         SaveError: the program returns or takes a type that has no form in a file, or the folder is
             missing, or ``path`` is a folder or no path.
+        WeightsChangedError: an engine shares a weight with a model, where it has changed.
         OSError: the file cannot be written.
     """
     if not isinstance(path, (str, os.PathLike)):
@@ -82,6 +84,12 @@ def write_program(
                 "tensors, tuples, lists or dicts; or register the type with a "
                 "serialized_type_name (torch.export.register_dataclass for dataclasses)"
             ) from error
+        except RuntimeError as error:
+            os.unlink(scratch)
+            typed = typed_error(error)
+            if typed is None:
+                raise
+            raise typed from error
         except BaseException:
             os.unlink(scratch)
             raise

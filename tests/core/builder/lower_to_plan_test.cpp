@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/builder/builder.h"
+#include "core/util/lent_memory.h"
 
 namespace torch_tensorrt::core::builder {
 namespace {
@@ -75,6 +76,50 @@ TEST(LowerToPlan, KeepsWhatIsNotPacked) {
     EXPECT_EQ(static_cast<const float*>(plan->constants[2].data.get())[7], 2.0F);
   }
   EXPECT_EQ(ledger.alive, 0);
+}
+
+class Model : public Lender {
+ public:
+  explicit Model(bool sees) : sees_(sees) {}
+  Status Check() const override { return Status::Ok(); }
+  bool sees_writes() const override { return sees_; }
+
+ private:
+  bool sees_;
+};
+
+// x + w, where w of `rows` x 256 floats is lent.
+engine::Plan PlanWithLent(const std::vector<float>& values, bool sees_writes) {
+  const Dims dims{static_cast<int64_t>(values.size()) / 256, 256};
+  ir::Network network;
+  const ir::TensorId x = network.AddInput("x", DataType::kFloat32, {dims[0], dims[1]});
+  const ir::TensorId w = network.AddConstant(
+      {DataType::kFloat32, dims, Lend(std::make_shared<const Model>(sees_writes), values.data())},
+      "w");
+  network.MarkOutput(
+      network.AddLayer(ir::LayerKind::kElementwise, {x, w}, {{"op", PointwiseOp::kAdd}}, "add")
+          .value(),
+      "y");
+  BuildReport report;
+  auto plan = LowerToPlan(std::move(network), {}, &report);
+  EXPECT_TRUE(plan.ok()) << plan.status().ToString();
+  const bool copied = LenderOf(plan->constants.at(0).data) == nullptr;
+  EXPECT_EQ(report.packed_bytes, copied ? values.size() * sizeof(float) : 0);
+  return std::move(plan).value();
+}
+
+TEST(LowerToPlan, CopiesSmallLentWeights) {
+  std::vector<float> values(1023 * 256, 3.0F);  // a row less than 1 MiB
+  const engine::Plan plan = PlanWithLent(values, true);
+  EXPECT_EQ(LenderOf(plan.constants[0].data), nullptr);
+  std::fill(values.begin(), values.end(), 4.0F);
+  EXPECT_EQ(static_cast<const float*>(plan.constants[0].data.get())[1023 * 256 - 1], 3.0F);
+}
+
+TEST(LowerToPlan, SharesLargeLentWeightsWhoseLenderSeesWrites) {
+  const std::vector<float> values(1024 * 256, 3.0F);
+  EXPECT_EQ(PlanWithLent(values, true).constants[0].data.get(), values.data());
+  EXPECT_NE(PlanWithLent(values, false).constants[0].data.get(), values.data());
 }
 
 // A convolution of an image that arrives plane by plane.

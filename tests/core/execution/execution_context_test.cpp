@@ -7,6 +7,7 @@
 
 #include "core/engine/engine.h"
 #include "core/kernels/kernel.h"
+#include "core/util/lent_memory.h"
 
 namespace torch_tensorrt::core::execution {
 namespace {
@@ -194,7 +195,35 @@ TEST(ExecutionContext, ViewsOutsideTheirTensorAreRefused) {
   ExecutionContext context(MakeEngine(std::move(plan)));
   auto x = Input(3, 0);
   std::vector<float> y;
-  EXPECT_EQ(RunOnce(&context, x, 3, &y).code(), StatusCode::kDataLoss);
+  const Status status = RunOnce(&context, x, 3, &y);
+  EXPECT_EQ(status.code(), StatusCode::kDataLoss);
+  EXPECT_NE(status.message().find("view 't' of shape [4, 3] reads outside its tensor 'relu' of 12"),
+            std::string::npos)
+      << status.message();
+}
+
+class Model : public Lender {
+ public:
+  Status Check() const override { return same ? Status::Ok() : DataLoss("[weights] changed"); }
+  bool sees_writes() const override { return true; }
+  bool same = true;
+};
+
+TEST(ExecutionContext, ConstantsThatTheirLenderChangedAreRefused) {
+  Plan plan = AddReluTranspose();
+  const auto model = std::make_shared<Model>();
+  const auto w = plan.constants[0].data;
+  plan.constants[0].data = Lend(model, w.get());
+  ExecutionContext context(MakeEngine(std::move(plan)));
+  auto x = Input(3, 0);
+  std::vector<float> y;
+  ASSERT_TRUE(RunOnce(&context, x, 3, &y).ok());
+  Check(x, 3, y);
+  model->same = false;
+  EXPECT_EQ(RunOnce(&context, x, 3, &y).message(), "[weights] changed");
+  model->same = true;
+  ASSERT_TRUE(RunOnce(&context, x, 3, &y).ok());
+  Check(x, 3, y);
 }
 
 TEST(ExecutionContext, ProfileCountsEveryStep) {

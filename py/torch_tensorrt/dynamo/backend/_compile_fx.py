@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import fx
 
+from torch_tensorrt._exceptions import WeightsChangedError
 from torch_tensorrt.dynamo._build import compile_module
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo.backend._gradients import refuse_what_cannot_be_repeated
@@ -134,10 +135,18 @@ class FrozenGraph:
         for known, run in self._variants:
             if known.unchanged(values):
                 args.clear()
-                return run(*inputs)
+                try:
+                    return run(*inputs)
+                except WeightsChangedError:  # an engine looks more closely at its large constants
+                    break
         if self._rebuilds >= MAX_REBUILDS:
-            return self._graph(*args)
+            return self._graph(*self._arguments(values, inputs))
         return self._renew(values)(*inputs)
+
+    def _arguments(self, values: list[Any], inputs: list[Any]) -> list[Any]:
+        """All arguments of the graph, in its order."""
+        given = dict(zip([*self._static, *self._dynamic], [*values, *inputs], strict=True))
+        return [given[i] for i in range(len(given))]
 
     def _renew(self, values: list[torch.Tensor]) -> Callable[..., Any]:
         outdated = [v for v in self._variants if v[0].same_objects(values)]

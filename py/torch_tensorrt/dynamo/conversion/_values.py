@@ -134,7 +134,8 @@ def _call(function: str, a: Any, b: Any) -> Any:
 
 def add_constant(network: Any, tensor: torch.Tensor, name: str) -> Any:
     """A constant of ``network`` that reads the memory of ``tensor``; only strided views and tensors
-    of a GPU are copied.
+    of a GPU are copied. What an engine keeps of it and does not pack is copied if it is small, and
+    watched otherwise.
 
     Raises:
         UnsupportedValueError: dtype, layout or device that engines do not hold constants of.
@@ -145,4 +146,5 @@ def add_constant(network: Any, tensor: torch.Tensor, name: str) -> Any:
         raise UnsupportedValueError(f"constant {name} is on {tensor.device}")
     kind = core_dtype(tensor.dtype)
     owner = tensor.detach().resolve_conj().resolve_neg().contiguous().cpu()
-    return network.add_constant(owner.data_ptr(), kind, list(owner.shape), owner, name)
+    lent = owner.data_ptr() == tensor.data_ptr()
+    return network.add_constant(owner.data_ptr(), kind, list(owner.shape), owner, name, lent)

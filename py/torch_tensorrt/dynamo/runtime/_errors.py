@@ -12,17 +12,22 @@ import torch
 from torch_tensorrt._exceptions import (
     DynamicShapeOutOfRangeException,
     InputMismatchError,
+    TorchTensorRTError,
     UnsupportedTransformError,
+    WeightsChangedError,
 )
 
 logger = logging.getLogger("torch_tensorrt")
 
 _OUT_OF_RANGE = "OutOfRange: ["
+_WEIGHTS_CHANGED = "DataLoss: [weights]"
+#: Of the engine itself, whatever the inputs.
+_FAILED = ("DataLoss: [", "DeviceError: [", "Internal: [")
 _REFUSED = ("InvalidArgument: [", "[tensorrt] engines do not take")
 
 
 def typed_error(error: Exception, engines: Iterable[str] = ()) -> Exception | None:
-    """The error class of this package for a call refused by an engine; None for other errors.
+    """The error class of this package for an error of an engine; None for other errors.
 
     Args:
         engines: Names of the engines that may have refused it.
@@ -33,6 +38,10 @@ def typed_error(error: Exception, engines: Iterable[str] = ()) -> Exception | No
         return UnsupportedTransformError(text) if refused else None
     if text.startswith(_OUT_OF_RANGE):
         return DynamicShapeOutOfRangeException(text)
+    if _WEIGHTS_CHANGED in text:  # a failed pickle says more before and after
+        return WeightsChangedError(text[text.index(_WEIGHTS_CHANGED) :].splitlines()[0])
+    if text.startswith(_FAILED):
+        return TorchTensorRTError(text)
     names = tuple(f"[{name}] " for name in engines)
     if isinstance(error, (ValueError, TypeError)) and text.startswith((*_REFUSED, *names)):
         return InputMismatchError(text)

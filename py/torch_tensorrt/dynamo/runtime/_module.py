@@ -75,6 +75,8 @@ class TorchTensorRTModule(torch.nn.Module):
             DynamicShapeOutOfRangeException: a size outside the range declared by its ``Input``.
             UnsupportedTransformError: under ``torch.vmap``, ``torch.func.jvp``, or where a gradient
                 is needed.
+            WeightsChangedError: a weight that the engine shares with the model it was built from
+                has changed.
         """
         if self.engine is None:
             raise TorchTensorRTError("the module holds no engine: load a state first")
@@ -104,6 +106,17 @@ class TorchTensorRTModule(torch.nn.Module):
         super()._apply(fn, recurse)
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        if self.engine is not None:
+            try:
+                self.engine.check_weights()
+            except RuntimeError as error:
+                typed = typed_error(error)
+                if typed is None:
+                    raise
+                raise typed from error
+        return self.__dict__
+
     def get_extra_state(self) -> dict[str, Any]:
         """The plan file as a uint8 tensor, and the module's name."""
         return {"plan": self.serialized_engine_tensor(), "name": self.name}
@@ -114,8 +127,18 @@ class TorchTensorRTModule(torch.nn.Module):
         self._set_engine(to_engine(state["plan"]))
 
     def serialized_engine_tensor(self) -> torch.Tensor:
-        """The plan file as a 1-d uint8 tensor."""
-        plan: torch.Tensor = self.engine.serialize()
+        """The plan file as a 1-d uint8 tensor.
+
+        Raises:
+            WeightsChangedError: as :meth:`forward`.
+        """
+        try:
+            plan: torch.Tensor = self.engine.serialize()
+        except RuntimeError as error:
+            typed = typed_error(error)
+            if typed is None:
+                raise
+            raise typed from error
         return plan
 
     def get_layer_info(self) -> str:
