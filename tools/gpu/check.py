@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,22 @@ def timing_jobs(models: list[str], dtypes: list[str], batches: list[str], peers:
     return [f"time:{m}:{d}:{b}:{peers}" for m in models for d in dtypes for b in batches]
 
 
+def start_jobs(
+    under: Sequence[str] = (), *, start_new_session: bool = False
+) -> subprocess.Popen[str]:
+    """A process that runs jobs given to its input, as an argument of the command ``under``."""
+    return subprocess.Popen(
+        [*under, sys.executable, "-m", "tools.gpu.jobs"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'py'}:{ROOT}"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=start_new_session,
+    )
+
+
 class Worker:
     """A process that runs jobs; started again when it is lost or late."""
 
@@ -64,15 +81,7 @@ class Worker:
 
     def _start(self) -> subprocess.Popen[str]:
         self._lines = queue.Queue()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tools.gpu.jobs"],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{ROOT / 'py'}:{ROOT}"},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+        process = start_jobs()
         threading.Thread(target=self._read, args=(process, self._lines), daemon=True).start()
         return process
 
@@ -157,16 +166,8 @@ def sanitize(tool: str, seconds: float) -> dict[str, Any]:
         return {"job": f"sanitize:{tool}", "ok": True, "skipped": "no compute-sanitizer here"}
     command = [program, "--tool", tool, "--error-exitcode", "9"]
     wanted = SANITIZED[tool]
-    process = subprocess.Popen(
-        [*command, sys.executable, "-m", "tools.gpu.jobs"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": f"{ROOT / 'py'}:{ROOT}"},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        start_new_session=True,  # the program's own child must end with it
-    )
+    # In a session of its own: the program's own child must end with it.
+    process = start_jobs(command, start_new_session=True)
     try:
         output, _ = process.communicate("".join(f"{job}\n" for job in wanted), timeout=seconds)
     except subprocess.TimeoutExpired:

@@ -30,6 +30,7 @@ for entry in (str(ROOT), str(ROOT / "py")):
 
 import torch  # noqa: E402
 
+from tools.gpu.jobs import host_us  # noqa: E402
 from tools.perf import models  # noqa: E402
 from tools.perf.accuracy import deviation, exact_outputs, flatten  # noqa: E402
 from tools.perf.gpu_bench import CANDIDATES, DTYPES, Run, block, capture_graph  # noqa: E402
@@ -93,7 +94,7 @@ class Prepared:
             self.result[f"{key}_us"] = round(statistics.median(values), 2)
             self.result[f"{key}_blocks_us"] = [round(value, 1) for value in values]
         if "ours" in self.runs:
-            self.result["host_us"] = round(host_us(self.runs["ours"]), 1)
+            self.result["host_us"] = round(host_us(self.runs["ours"], HOST_CALLS), 1)
 
     def compare(self) -> None:
         """RMSE of ours against float64 in units of eager's."""
@@ -106,18 +107,6 @@ class Prepared:
             self.result.update(error_ratio=round(found.ratio, 3), accurate=found.passes)
         except torch.OutOfMemoryError as error:
             self.result["failed"]["error_ratio"] = str(error)[:200]
-
-
-def host_us(run: Run) -> float:
-    """Median microseconds until a call returns, with an idle GPU before each."""
-    times = []
-    for _ in range(HOST_CALLS):
-        torch.cuda.synchronize()
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    torch.cuda.synchronize()
-    return statistics.median(times) * 1e6
 
 
 @torch.no_grad()

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import fx
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
 
 from torch_tensorrt._exceptions import InputMismatchError
 from torch_tensorrt._Input import Input
 from torch_tensorrt.dynamo._call_trees import checked_leaves
 from torch_tensorrt.dynamo._capture_errors import called, leaf_text
-from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite, is_symbolic
+from torch_tensorrt.dynamo._symbols import is_symbolic, own_inputs, stated_range
 
 _WAY_OUT = (
     "Way out: leave the inputs out, or capture the module for them: torch_tensorrt.compile(module, "
@@ -34,7 +32,7 @@ def require_agreement(program: ExportedProgram, args: Any, keywords: Mapping[str
     """
     if not args and not keywords:
         return
-    own = _own_inputs(program)
+    own = own_inputs(program)
     spec: Any = program.call_spec.in_spec
     arg_spec, keyword_spec = spec.children()
     if len(args) != arg_spec.num_children or set(keywords) != set(keyword_spec.context or ()):
@@ -57,12 +55,6 @@ def require_agreement(program: ExportedProgram, args: Any, keywords: Mapping[str
                 )
 
 
-def _own_inputs(program: ExportedProgram) -> list[fx.Node]:
-    placeholders = program.graph.find_nodes(op="placeholder")
-    sources = program.graph_signature.input_specs
-    return [n for n, s in zip(placeholders, sources, strict=True) if s.kind == InputKind.USER_INPUT]
-
-
 def _disagreement(leaf: Input, value: torch.Tensor) -> str | None:
     low, _, high = leaf.shape_range()
     if len(low) != value.dim():
@@ -81,10 +73,7 @@ def _disagreement(leaf: Input, value: torch.Tensor) -> str | None:
 def _range_of(size: Any) -> tuple[int, int]:
     if not is_symbolic(size):
         return int(size), int(size)
-    known = size.node.shape_env.bound_sympy(size.node.expr)
-    first = finite(known.lower, 0)
-    # A lower bound of 2 only says that the size was not taken as a constant.
-    return 0 if first == 2 else first, finite(known.upper, UNBOUNDED)
+    return stated_range(size.node.shape_env.bound_sympy(size.node.expr))
 
 
 def _shape_text(value: torch.Tensor) -> str:

@@ -9,13 +9,12 @@ from typing import Any
 import torch
 from torch import fx
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
 
 from torch_tensorrt._exceptions import SaveError
 from torch_tensorrt._Input import Input
 from torch_tensorrt.dynamo._capture_errors import called, labelled, leaf_text
 from torch_tensorrt.dynamo._inputs import flat_leaves
-from torch_tensorrt.dynamo._symbols import UNBOUNDED, expr_of, finite, is_symbolic
+from torch_tensorrt.dynamo._symbols import UNBOUNDED, expr_of, finite, is_symbolic, own_inputs
 from torch_tensorrt.dynamo._tracer import trace
 
 logger = logging.getLogger("torch_tensorrt")
@@ -139,9 +138,7 @@ def _check_ranges(program: ExportedProgram, gm: fx.GraphModule, compiled: Inputs
 
     Axes whose sizes nothing bounds declare no range.
     """
-    nodes = program.graph.find_nodes(op="placeholder")
-    sources = program.graph_signature.input_specs
-    user = [n for n, s in zip(nodes, sources, strict=True) if s.kind == InputKind.USER_INPUT]
+    user = own_inputs(program)
     leaves = labelled(gm, *compiled)
     if len(user) != len(leaves):
         return

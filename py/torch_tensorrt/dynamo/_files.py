@@ -10,7 +10,6 @@ import re
 import secrets
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -95,7 +94,7 @@ def write_program(
             raise
 
 
-@contextmanager
+@contextlib.contextmanager
 def _plain_examples(program: ExportedProgram) -> Iterator[None]:
     """Leaves example inputs out of the file when they hold objects of a user's class: PyTorch
     pickles examples, and reading a pickle of such an object runs code."""
@@ -216,7 +215,7 @@ def _namespaces(operators: Iterable[str]) -> list[str]:
     return sorted({name.split("::")[0] for name in operators})
 
 
-@contextmanager
+@contextlib.contextmanager
 def _torch_reasons() -> Iterator[list[BaseException]]:
     """Errors that torch logs, with a traceback, before it raises another that refers to the log."""
     found: list[BaseException] = []

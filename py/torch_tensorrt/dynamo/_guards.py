@@ -17,7 +17,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
-from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException, InputMismatchError
+from torch_tensorrt._exceptions import DynamicShapeOutOfRangeException
 from torch_tensorrt.dynamo._size_needs import SizeNeed
 from torch_tensorrt.dynamo._symbols import shape_env_of
 from torch_tensorrt.dynamo._tensor_checks import InputLeaf, TensorChecks
@@ -50,7 +50,7 @@ class ShapeGuards(torch.nn.Module):
         conditions: SymPy relations over the symbols.
         program_check: Module that raises ``AssertionError`` for arguments that the exporter
             refuses, or None.
-        constants: By argument, the value that it was captured with.
+        constants: By argument, the number, flag or None that it must be.
         tensors: By argument, what a tensor that PyTorch reads must be: engines check theirs.
         ranges: Smallest and largest value of every symbol in ``tensors``.
         needs: What operators ask of sizes, for which PyTorch raises too.
@@ -62,7 +62,7 @@ class ShapeGuards(torch.nn.Module):
         sources: dict[Any, tuple[int, int, int, int]],
         conditions: Sequence[Any],
         program_check: torch.nn.Module | None = None,
-        constants: Mapping[int, Any] | None = None,
+        constants: Mapping[int, InputLeaf] | None = None,
         tensors: Mapping[int, InputLeaf] | None = None,
         ranges: Mapping[str, tuple[int, int]] | None = None,
         needs: Sequence[SizeNeed] = (),
@@ -122,10 +122,8 @@ class ShapeGuards(torch.nn.Module):
         return str(PythonPrinter().doprint(condition.xreplace(shown)))
 
     def _check(self, arguments: tuple[Any, ...]) -> None:
-        for index, captured in self._constants.items():
-            given = arguments[index]
-            if type(given) is not type(captured) or given != captured:
-                raise self._other_constant(index, given)
+        for index, leaf in self._constants.items():
+            leaf.check_constant(arguments[index])
         seen: dict[str, tuple[int, str]] = {}
         for index, leaf in self._tensors.items():
             if leaf.dims is not None:
@@ -149,15 +147,6 @@ class ShapeGuards(torch.nn.Module):
                 self._program_check(*arguments)
             except AssertionError as error:
                 raise self._error(str(error).removeprefix("Guard failed: "), arguments) from error
-
-    def _other_constant(self, index: int, given: Any) -> InputMismatchError:
-        is_tensor = isinstance(given, torch.Tensor)
-        text = f"a tensor of shape {list(given.shape)}" if is_tensor else repr(given)
-        return InputMismatchError(
-            f"input '{self._names[index]}' must be {self._constants[index]!r}, with which the "
-            f"model was captured, got {text}; compile again with that value, or make it a tensor "
-            "when the model is compiled"
-        )
 
     def _shapes(self, arguments: tuple[Any, ...]) -> str:
         return ", ".join(
@@ -255,7 +244,7 @@ def guards_of(
     """
     placeholders = [node for node in lowered.graph.nodes if node.op == "placeholder"]
     constants = {
-        index: node.meta.get("val")
+        index: InputLeaf.of(node)
         for index, node in enumerate(placeholders)
         if isinstance(node.meta.get("val"), (bool, int, float, str, type(None)))
     }

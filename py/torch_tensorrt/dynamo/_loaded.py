@@ -14,7 +14,7 @@ from torch.export.graph_signature import InputKind
 from torch_tensorrt._exceptions import InputMismatchError, LoadError
 from torch_tensorrt.dynamo._call_trees import checked_leaves
 from torch_tensorrt.dynamo._overlaps import Apart, written_inputs
-from torch_tensorrt.dynamo._symbols import UNBOUNDED, finite
+from torch_tensorrt.dynamo._symbols import own_inputs, stated_range
 from torch_tensorrt.dynamo._tensor_checks import InputLeaf, TensorChecks
 from torch_tensorrt.dynamo.runtime._errors import typed_error, warn_of_conversion
 
@@ -98,12 +98,7 @@ class _InputChecks:
         signature = program.module_call_graph[0].signature
         self._names = list((signature.forward_arg_names if signature else None) or [])
         self._tensors = TensorChecks(_ranges(program))
-        placeholders = program.graph.find_nodes(op="placeholder")
-        own = [
-            node
-            for node, source in zip(placeholders, program.graph_signature.input_specs, strict=True)
-            if source.kind == InputKind.USER_INPUT
-        ]
+        own = own_inputs(program)
         self._leaves = [InputLeaf.of(node) for node in own]
         self._apart = self._apart_of(program, own)
         positional, keywords = spec.children()
@@ -119,13 +114,8 @@ class _InputChecks:
         for leaf, value in zip(self._leaves, values, strict=True):
             if leaf.dims is not None:
                 self._tensors.check(leaf, leaf.dims, value, seen)
-            elif leaf.value is not None and (
-                type(value) is not type(leaf.value) or value != leaf.value
-            ):
-                raise InputMismatchError(
-                    f"input '{leaf.label}' must be {leaf.value!r}, with which the model was "
-                    f"captured, got {value!r}"
-                )
+            elif leaf.value is not None:
+                leaf.check_constant(value)
         if self._apart is not None:
             self._apart(*values)
 
@@ -165,9 +155,7 @@ def _ranges(program: ExportedProgram) -> dict[str, tuple[int, int]]:
     """What every symbol may be: as the program says, or more exactly an engine that reads it."""
     ranges: dict[str, tuple[int, int]] = {}
     for symbol, known in program.range_constraints.items():
-        low = finite(known.lower, 0)
-        # A lower bound of 2 only says that the size was not taken as a constant.
-        ranges[str(symbol)] = (0 if low == 2 else low, finite(known.upper, UNBOUNDED))
+        ranges[str(symbol)] = stated_range(known)
     objects = {
         spec.arg.name: program.constants.get(str(spec.target))
         for spec in program.graph_signature.input_specs

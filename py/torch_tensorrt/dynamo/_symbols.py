@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 from torch import fx
+from torch.export import ExportedProgram
+from torch.export.graph_signature import InputKind
 
 SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
 
@@ -173,6 +175,20 @@ def symbol_ranges(symbols: Iterable[Any], shape_env: Any, declared: Ranges | Non
     mine = [{name: size for name, size in point.items() if name in ranges} for point in points]
     ranges.points = tuple(point for point in mine if point)
     return ranges
+
+
+def stated_range(known: Any) -> tuple[int, int]:
+    """Smallest and largest value of a size by what a captured program states of it (a
+    ``ValueRanges``). A lower bound of 2 only says that the size was not taken as a constant."""
+    low = finite(known.lower, 0)
+    return 0 if low == 2 else low, finite(known.upper, UNBOUNDED)
+
+
+def own_inputs(program: ExportedProgram) -> list[fx.Node]:
+    """The placeholders of ``program`` that its callers give: no weights, no objects."""
+    placeholders = program.graph.find_nodes(op="placeholder")
+    sources = program.graph_signature.input_specs
+    return [n for n, s in zip(placeholders, sources, strict=True) if s.kind == InputKind.USER_INPUT]
 
 
 def finite(bound: Any, otherwise: int) -> int:

@@ -34,6 +34,17 @@ class InputLeaf:
         constant = value if isinstance(value, (bool, int, float, str)) else None
         return cls(str(node.target), None, constant)
 
+    def check_constant(self, given: Any) -> None:
+        """Raise ``InputMismatchError`` unless ``given`` is the constant :attr:`value`."""
+        if type(given) is type(self.value) and given == self.value:
+            return
+        is_tensor = isinstance(given, torch.Tensor)
+        text = f"a tensor of shape {list(given.shape)}" if is_tensor else repr(given)
+        raise InputMismatchError(
+            f"input '{self.label}' must be {self.value!r}, with which the model was captured, got "
+            f"{text}; compile again with that value, or make it a tensor when the model is compiled"
+        )
+
 
 class TensorChecks:
     """Checks dtypes, ranks and sizes.
