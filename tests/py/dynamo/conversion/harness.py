@@ -29,6 +29,17 @@ TOLERANCE = {
 }
 
 
+class Call(torch.nn.Module):
+    """One function as a module."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args):
+        return self.function(*args)
+
+
 @dataclass(frozen=True)
 class Size:
     """The size of an axis of the i-th tensor argument: a symbolic number in a dynamic graph."""

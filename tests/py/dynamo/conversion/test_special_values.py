@@ -7,18 +7,9 @@ import torch
 import torch_tensorrt
 from torch import nn
 
+from tests.py.dynamo.conversion.harness import Call
+
 SPECIAL = [0.0, -0.0, 1.5, -3e38, float("inf"), -float("inf"), float("nan")]
-
-
-class Call(nn.Module):
-    """One function as a module."""
-
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *args):
-        return self.function(*args)
 
 
 def compiled(function, *inputs):

@@ -5,18 +5,11 @@ import torch
 import torch_tensorrt
 from torch import nn
 
+from tests.py.dynamo.conversion.harness import Call
+
 OFFSET = 1e4
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 FLOATS = [torch.float32, torch.float16, torch.bfloat16]
-
-
-class Call(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *args):
-        return self.function(*args)
 
 
 def first(result):

@@ -10,6 +10,8 @@ from torch_tensorrt.dynamo.lowering import _lower
 from torch_tensorrt.dynamo.lowering._data_sizes import NotHandled
 from torch_tensorrt.dynamo.lowering._decompose import decompose
 
+from tests.py.dynamo.conversion.harness import Call
+
 SETTINGS = CompilationSettings()
 
 
@@ -260,15 +262,6 @@ def test_users_add_and_remove_passes():
     assert lowering.get_lowering_pass_config() == names
     with pytest.raises(IndexError):
         lowering._remove_lowering_pass(index=99)
-
-
-class Call(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, *args):
-        return self.function(*args)
 
 
 def test_users_register_decompositions():
