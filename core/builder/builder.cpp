@@ -3,6 +3,7 @@
 #include <chrono>
 #include <utility>
 
+#include "core/builder/lower_to_plan.h"
 #include "core/builder/tuner.h"
 #include "core/optimizer/optimizer.h"
 
@@ -35,11 +36,15 @@ Result<BuildResult> Build(ir::Network network, const BuilderConfig& config) {
   }
   result.report.optimize_seconds = Seconds(optimize_start);
   const auto lower_start = std::chrono::steady_clock::now();
-  TRT_ASSIGN_OR_RETURN(result.plan, LowerToPlan(std::move(network), config, &result.report));
+  TRT_ASSIGN_OR_RETURN(Lowered lowered, LowerToPlan(std::move(network), config, &result.report));
   result.report.lower_seconds = Seconds(lower_start);
   const auto tune_start = std::chrono::steady_clock::now();
-  TRT_RETURN_IF_ERROR(Tune(&result.plan, config, &result.report));
+  TRT_RETURN_IF_ERROR(Tune(&lowered, config, &result.report));
   result.report.tune_seconds = Seconds(tune_start);
+  const auto pack_start = std::chrono::steady_clock::now();
+  result.report.packed_bytes = lowered.constants.Finish(&lowered.plan);
+  result.report.lower_seconds += Seconds(pack_start);
+  result.plan = std::move(lowered.plan);
   return result;
 }
 

@@ -53,7 +53,7 @@ struct TunedStep {
 
 struct BuildReport {
   double optimize_seconds = 0;
-  double lower_seconds = 0;  // tactics, views and packing
+  double lower_seconds = 0;  // tactics, views and packing for good
   double tune_seconds = 0;
   std::vector<TunedStep> tuned;
   std::vector<std::pair<std::string, double>> passes;
@@ -67,9 +67,5 @@ struct BuildResult {
 };
 
 Result<BuildResult> Build(ir::Network network, const BuilderConfig& config);
-
-// Tactics, views and constants for an optimised network (the last phase of Build).
-Result<engine::Plan> LowerToPlan(ir::Network network, const BuilderConfig& config,
-                                 BuildReport* report);
 
 }  // namespace torch_tensorrt::core::builder

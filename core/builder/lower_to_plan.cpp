@@ -1,12 +1,11 @@
-#include <cstring>
+#include "core/builder/lower_to_plan.h"
+
 #include <map>
 #include <optional>
 
-#include "core/builder/builder.h"
 #include "core/kernels/kernel.h"
 #include "core/tactics/tactic.h"
 #include "core/types/tensor_view.h"
-#include "core/util/lent_memory.h"
 
 namespace torch_tensorrt::core::builder {
 namespace {
@@ -18,10 +17,6 @@ using ir::LayerKind;
 using ir::TensorId;
 using tactics::Layout;
 using tactics::LayoutNeed;
-
-// Lent weights of this size and more stay where they are: copies of all would double the peak of a
-// build.
-constexpr size_t kSharedBytes = size_t{1} << 20;
 
 // A network tensor inside the plan: its plan tensor and how that lies in memory.
 struct Placed {
@@ -35,7 +30,7 @@ class Lowering {
   Lowering(ir::Network& network, const BuilderConfig& config, BuildReport* report)
       : network_(network), config_(config), report_(report), opt_(network.opt_values()) {}
 
-  Result<Plan> Run() {
+  Result<Lowered> Run() {
     plan_.name = config_.name;
     plan_.target = config_.target;
     plan_.metadata = config_.metadata;
@@ -48,8 +43,7 @@ class Lowering {
       ReleaseWeights(*network_.layer(id));
     }
     TRT_RETURN_IF_ERROR(WriteOutputs());
-    OwnConstants();
-    return std::move(plan_);
+    return Lowered{std::move(plan_), std::move(constants_)};
   }
 
  private:
@@ -58,8 +52,8 @@ class Lowering {
     return static_cast<int32_t>(plan_.tensors.size()) - 1;
   }
 
-  // Drops weights that `layer` was the last to read: the plan has them, mostly packed, and two
-  // copies of all of them would double the peak of a build.
+  // Drops weights that `layer` was the last to read: the plan has them, or a recipe that keeps what
+  // it needs. Two copies of all of them would double the peak of a build.
   void ReleaseWeights(const ir::Layer& layer) {
     for (TensorId input : layer.inputs) {
       if (network_.weights(input) == nullptr) continue;
@@ -88,9 +82,7 @@ class Lowering {
   // Makes the plan constant of a Constant layer when something first reads it.
   Placed PlaceConstant(const ir::Layer& layer) {
     const ir::Tensor& t = network_.tensor(layer.outputs[0]);
-    const ir::Weights& weights = *network_.constant(t.id);
-    plan_.constants.push_back({weights.dtype, weights.dims, weights.data});
-    const auto index = static_cast<int32_t>(plan_.constants.size()) - 1;
+    const int32_t index = constants_.Add(&plan_, *network_.weights(t.id));
     const int32_t p = NewTensor({t.name, t.dtype, t.dims, Location::kConstant, index, 0, {}});
     return placed_[t.id] = {p, p, tactics::ContiguousLayout(t.dims)};
   }
@@ -272,37 +264,19 @@ class Lowering {
     return placed.tensor;
   }
 
-  Result<int32_t> PackedConstant(const tactics::Operand& operand) {
+  int32_t PackedConstant(const tactics::Operand& operand) {
     auto it = packed_.find(operand.pack_key);
     if (!operand.pack_key.empty() && it != packed_.end()) return it->second;
-    TRT_ASSIGN_OR_RETURN(const ir::Weights weights, operand.pack());
-    report_->packed_bytes += weights.bytes();
-    plan_.constants.push_back({weights.dtype, weights.dims, weights.data});
-    const auto index = static_cast<int32_t>(plan_.constants.size()) - 1;
+    const int32_t index = constants_.Add(&plan_, operand.packed);
     const int32_t p = NewTensor({operand.pack_key,
-                                 weights.dtype,
-                                 ToSymbolic(weights.dims),
+                                 operand.packed.dtype,
+                                 ToSymbolic(operand.packed.dims),
                                  Location::kConstant,
                                  index,
                                  0,
                                  {}});
     if (!operand.pack_key.empty()) packed_[operand.pack_key] = p;
     return p;
-  }
-
-  // Copies weights of the model that the plan reads as they are: packed ones are copies too, and an
-  // engine must not be part old and part new after a write to the model. Large ones are shared, and
-  // their lender tells of writes.
-  void OwnConstants() {
-    for (engine::PlanConstant& constant : plan_.constants) {
-      const Lender* lender = LenderOf(constant.data);
-      if (lender == nullptr) continue;
-      if (constant.bytes() >= kSharedBytes && lender->sees_writes()) continue;
-      const ir::NewWeights own = ir::AllocateWeights(constant.dtype, constant.dims);
-      if (constant.bytes() > 0) std::memcpy(own.data, constant.data.get(), constant.bytes());
-      constant.data = own.weights.data;
-      report_->packed_bytes += constant.bytes();
-    }
   }
 
   // A step writes straight into the first output binding its tensor is marked as; otherwise into
@@ -334,6 +308,7 @@ class Lowering {
   SymbolLookup opt_;
   std::map<TensorId, int> read_;  // how often lowered layers have read a constant
   Plan plan_;
+  PlanConstants constants_;
   std::map<TensorId, Placed> placed_;
   std::map<TensorId, Placed> contiguous_;
   std::map<std::string, int32_t> packed_;
@@ -341,7 +316,7 @@ class Lowering {
 
 }  // namespace
 
-Result<Plan> LowerToPlan(ir::Network network, const BuilderConfig& config, BuildReport* report) {
+Result<Lowered> LowerToPlan(ir::Network network, const BuilderConfig& config, BuildReport* report) {
   return Lowering(network, config, report).Run();
 }
 

@@ -48,15 +48,16 @@ struct Problem {
 
 class Tuner {
  public:
-  Tuner(engine::Plan* plan, const BuilderConfig& config, BuildReport* report)
-      : plan_(*plan),
+  Tuner(Lowered* lowered, const BuilderConfig& config, BuildReport* report)
+      : plan_(lowered->plan),
+        constants_(lowered->constants),
         config_(config),
         report_(*report),
         limits_(LimitsOf(config.optimization_level)),
         deadline_(Now() + limits_.budget_seconds) {
-    benches_.push_back(std::make_unique<StepBench>(*plan));
+    benches_.push_back(std::make_unique<StepBench>(plan_));
     for (const auto& point : config.points) {
-      benches_.push_back(std::make_unique<StepBench>(*plan, point));
+      benches_.push_back(std::make_unique<StepBench>(plan_, point));
     }
   }
 
@@ -68,14 +69,16 @@ class Tuner {
     for (Problem& problem : problems_) {
       if (!ApplyCached(problem)) open.push_back(&problem);
     }
-    for (Problem* problem : open) Estimate(problem);
+    for (Problem* problem : open) {
+      WithConstants(*problem, [&] { Estimate(problem); });
+    }
     // The budget goes to what the engine spends most time in.
     std::stable_sort(open.begin(), open.end(),
                      [](const Problem* a, const Problem* b) { return a->total() > b->total(); });
     bool learned = false;
     for (Problem* problem : open) {
       if (problem->seconds() < limits_.least_seconds) continue;
-      if (TimeVariants(problem)) learned = true;
+      WithConstants(*problem, [&] { learned = TimeVariants(problem) || learned; });
     }
     // A cache that cannot be kept only costs time in later builds.
     if (learned && !config_.timing_cache_path.empty())
@@ -115,6 +118,16 @@ class Tuner {
       points.push_back(p);
     }
     return points;
+  }
+
+  // Runs `body` while the constants of the problem's step exist.
+  template <typename Body>
+  void WithConstants(const Problem& problem, const Body& body) {
+    if (Now() > deadline_) return;
+    const engine::PlanStep& step = plan_.steps[problem.steps.front()];
+    constants_.Make(&plan_, step);
+    body();
+    constants_.Drop(&plan_, step);
   }
 
   // Makes the problem's benches mean its step.
@@ -225,6 +238,7 @@ class Tuner {
   }
 
   engine::Plan& plan_;
+  const PlanConstants& constants_;
   const BuilderConfig& config_;
   BuildReport& report_;
   const TuneLimits limits_;
@@ -267,10 +281,10 @@ std::string TuningKey(const std::string& text) {
                 " | ", text);
 }
 
-Status Tune(engine::Plan* plan, const BuilderConfig& config, BuildReport* report) {
+Status Tune(Lowered* lowered, const BuilderConfig& config, BuildReport* report) {
   const bool wanted = LimitsOf(config.optimization_level).budget_seconds > 0;
   if (!wanted || config.target != Target::kCpu || config.timing_iterations < 1) return Status::Ok();
-  return Tuner(plan, config, report).Run();
+  return Tuner(lowered, config, report).Run();
 }
 
 }  // namespace torch_tensorrt::core::builder

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "core/builder/builder.h"
+#include "core/builder/lower_to_plan.h"
 #include "core/builder/timing_cache.h"
 
 namespace torch_tensorrt::core::builder {
@@ -32,9 +32,10 @@ size_t PickVariant(const std::vector<std::vector<double>>& seconds);
 // The TimingCache's key of a step that StepBench describes as `text`, on this machine.
 std::string TuningKey(const std::string& text);
 
-// Sets the attributes of winners in the plan's steps. Reads and writes the file
+// Sets the attributes of winners in the plan's steps. Constants are made for the steps that are
+// timed, and dropped. Reads and writes the file
 // config.timing_cache_path, if there is something to choose. What cannot be timed keeps the table's
 // choice; a cache file that cannot be written is no error.
-Status Tune(engine::Plan* plan, const BuilderConfig& config, BuildReport* report);
+Status Tune(Lowered* lowered, const BuilderConfig& config, BuildReport* report);
 
 }  // namespace torch_tensorrt::core::builder

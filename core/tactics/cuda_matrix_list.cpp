@@ -13,31 +13,34 @@ bool IsMatrixType(DataType type) { return type == DataType::kFloat32 || IsHalf(t
 
 int64_t RoundUp(int64_t a, int64_t to) { return (a + to - 1) / to * to; }
 
-// Constant weights as `rows` rows of k values, each padded by zeros to a multiple of 16 bytes.
-// Element (r, i) is at r * row_stride + i * column_stride of the weights.
-Result<ir::Weights> PackRows(const ir::Weights& w, int64_t rows, int64_t k, int64_t row_stride,
-                             int64_t column_stride) {
+// Elements from one row to the next where rows of k values are padded to a multiple of 16 bytes.
+int64_t RowPitch(DataType dtype, int64_t k) {
+  return RoundUp(k, 16 / static_cast<int64_t>(SizeOf(dtype)));
+}
+
+// Writes constant weights as `rows` rows of k values, each padded by zeros to RowPitch. Element
+// (r, i) is at r * row_stride + i * column_stride of the weights.
+void PackRows(const ir::Weights& w, int64_t rows, int64_t k, int64_t row_stride,
+              int64_t column_stride, void* out) {
   const auto size = static_cast<int64_t>(SizeOf(w.dtype));
-  const int64_t padded = RoundUp(k, 16 / size);
-  ir::NewWeights out = ir::AllocateWeights(w.dtype, {rows, padded});
-  auto* to = static_cast<std::byte*>(out.data);
+  const int64_t pitch = RowPitch(w.dtype, k);
+  auto* to = static_cast<std::byte*>(out);
   const auto* from = w.as<std::byte>();
-  std::memset(to, 0, static_cast<size_t>(rows * padded * size));
+  std::memset(to, 0, static_cast<size_t>(rows * pitch * size));
   for (int64_t r = 0; r < rows; ++r) {
     for (int64_t i = 0; column_stride != 1 && i < k; ++i) {
-      std::memcpy(to + (r * padded + i) * size, from + (r * row_stride + i * column_stride) * size,
+      std::memcpy(to + (r * pitch + i) * size, from + (r * row_stride + i * column_stride) * size,
                   static_cast<size_t>(size));
     }
     if (column_stride == 1) {
-      std::memcpy(to + r * padded * size, from + r * row_stride * size,
+      std::memcpy(to + r * pitch * size, from + r * row_stride * size,
                   static_cast<size_t>(k * size));
     }
   }
-  return std::move(out.weights);
 }
 
 // Dense rows of k values as rows of `padded`, with zeros after each.
-Result<ir::Weights> PadRows(const ir::Weights& w, int64_t rows, int64_t k, int64_t padded) {
+ir::Weights PadRows(const ir::Weights& w, int64_t rows, int64_t k, int64_t padded) {
   const size_t size = SizeOf(w.dtype);
   ir::NewWeights out = ir::AllocateWeights(w.dtype, {rows, padded});
   auto* to = static_cast<std::byte*>(out.data);
@@ -71,12 +74,12 @@ Result<StepSpec> DescribeGemm(const TacticQuery& query) {
   if (layer.attrs.Has("epilogue")) {
     spec.attributes.Set("epilogue", layer.attrs.Get<ProgramText>("epilogue", {}));
   }
-  auto pack = [w = *b, n, k, transposed] {
-    return PackRows(w.Made(), n, k, transposed ? k : 1, transposed ? 1 : n);
+  const auto fill = [w = *b, n, k, transposed](void* to) {
+    PackRows(w.Made(), n, k, transposed ? k : 1, transposed ? 1 : n, to);
   };
-  spec.operands.push_back({0, LayoutNeed::kRows, nullptr, ""});
-  spec.operands.push_back({-1, LayoutNeed::kContiguous, pack,
-                           StrCat("rows.", WeightsName(query), transposed ? ".t" : "")});
+  spec.operands.push_back({0, LayoutNeed::kRows});
+  spec.operands.push_back(PackedOperand(StrCat("rows.", WeightsName(query), transposed ? ".t" : ""),
+                                        b->dtype, {n, RowPitch(b->dtype, k)}, fill));
   AddExtraOperands(query, LayoutNeed::kContiguous, &spec);
   return spec;
 }
@@ -88,8 +91,8 @@ Result<StepSpec> DescribeBatchedGemm(const TacticQuery& query) {
     return Unsupported("dtypes ", DataTypeName(a.dtype), " x ", DataTypeName(b.dtype));
   }
   StepSpec spec{"cuda.batched_gemm", query.layer.attrs, {}};
-  spec.operands.push_back({0, LayoutNeed::kAny, nullptr, ""});
-  spec.operands.push_back({1, LayoutNeed::kAny, nullptr, ""});
+  spec.operands.push_back({0, LayoutNeed::kAny});
+  spec.operands.push_back({1, LayoutNeed::kAny});
   AddExtraOperands(query, LayoutNeed::kContiguous, &spec);
   return spec;
 }
@@ -104,18 +107,16 @@ Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query, 2));
   const int64_t channels = c.weights->dims.back();
   const int64_t padded = c.groups == 1 ? PaddedChannels(c) : channels;
-  auto pack = [weights = *c.weights, c, channels, padded]() -> Result<ir::Weights> {
-    const ir::Weights w = weights.Made();
-    if (padded == channels) {
-      return PackRows(w, c.out_channels, c.taps * channels, c.taps * channels, 1);
-    }
-    TRT_ASSIGN_OR_RETURN(const ir::Weights taps,
-                         PadRows(w, c.out_channels * c.taps, channels, padded));
-    return PackRows(taps, c.out_channels, c.taps * padded, c.taps * padded, 1);
+  const auto fill = [weights = *c.weights, c, channels, padded](void* to) {
+    ir::Weights w = weights.Made();
+    if (padded != channels) w = PadRows(w, c.out_channels * c.taps, channels, padded);
+    PackRows(w, c.out_channels, c.taps * padded, c.taps * padded, 1, to);
   };
-  StepSpec spec = ConvolutionStep(query, c, "cuda.convolution",
-                                  {-1, LayoutNeed::kContiguous, pack, "rows." + WeightsName(query)},
-                                  LayoutNeed::kContiguous);
+  const DataType dtype = c.weights->dtype;
+  Operand rows = PackedOperand("rows." + WeightsName(query), dtype,
+                               {c.out_channels, RowPitch(dtype, c.taps * padded)}, fill);
+  StepSpec spec =
+      ConvolutionStep(query, c, "cuda.convolution", std::move(rows), LayoutNeed::kContiguous);
   if (padded != channels) spec.attributes.Set("padded_channels", padded);
   return spec;
 }
@@ -130,19 +131,18 @@ Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
       stride.empty() || stride.back() > 8) {
     return Unsupported("a window of ", c.taps, " taps, or its stride or dilation");
   }
-  auto pack = [weights = *c.weights, c]() -> Result<ir::Weights> {
+  const auto fill = [weights = *c.weights, c](void* to) {
     const ir::Weights w = weights.Made();
-    ir::NewWeights out = ir::AllocateWeights(w.dtype, {c.taps, c.out_channels});
     const size_t size = SizeOf(w.dtype);
     for (int64_t i = 0; i < c.taps * c.out_channels; ++i) {
       const int64_t from = i % c.out_channels * c.taps + i / c.out_channels;
-      std::memcpy(static_cast<std::byte*>(out.data) + static_cast<size_t>(i) * size,
+      std::memcpy(static_cast<std::byte*>(to) + static_cast<size_t>(i) * size,
                   w.as<std::byte>() + static_cast<size_t>(from) * size, size);
     }
-    return std::move(out.weights);
   };
-  return ConvolutionStep(query, c, "cuda.depthwise_convolution",
-                         {-1, LayoutNeed::kContiguous, pack, "taps." + WeightsName(query)},
+  Operand taps =
+      PackedOperand("taps." + WeightsName(query), c.weights->dtype, {c.taps, c.out_channels}, fill);
+  return ConvolutionStep(query, c, "cuda.depthwise_convolution", std::move(taps),
                          LayoutNeed::kContiguous);
 }
 

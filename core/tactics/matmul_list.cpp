@@ -7,18 +7,14 @@ namespace {
 
 Operand PackedWeights(const TacticQuery& query, const ir::Weights& b, int64_t n, int64_t k,
                       bool transpose) {
-  auto pack = [weights = b, n, k, transpose]() -> Result<ir::Weights> {
+  const auto fill = [weights = b, n, k, transpose](void* to) {
     const ir::Weights made = weights.Made();
-    const DataType dtype = made.dtype;
-    const kernels::PackSource source{made.data.get(), dtype, transpose ? k : 1, transpose ? 1 : n};
-    ir::NewWeights out =
-        ir::AllocateWeights(DataType::kUInt8, {kernels::PackedBytes(dtype, n, 1, k)});
-    kernels::PackMatrix(source, dtype, n, 1, k, out.data);
-    return std::move(out.weights);
+    const kernels::PackSource source{made.data.get(), made.dtype, transpose ? k : 1,
+                                     transpose ? 1 : n};
+    kernels::PackMatrix(source, made.dtype, n, 1, k, to);
   };
-  return {
-      -1, LayoutNeed::kContiguous, pack,
-      StrCat("packed.", query.network.tensor(query.layer.inputs[1]).name, transpose ? ".t" : "")};
+  return PackedOperand(StrCat("packed.", WeightsName(query), transpose ? ".t" : ""),
+                       DataType::kUInt8, {kernels::PackedBytes(b.dtype, n, 1, k)}, fill);
 }
 
 // a [..., K] times constant weights [K, N]: weights packed at build time, any number of rows.
@@ -42,7 +38,7 @@ Result<StepSpec> DescribePacked(const TacticQuery& query) {
   if (layer.attrs.Has("epilogue")) {
     spec.attributes.Set("epilogue", layer.attrs.Get<ProgramText>("epilogue", {}));
   }
-  spec.operands.push_back({0, LayoutNeed::kRows, nullptr, ""});
+  spec.operands.push_back({0, LayoutNeed::kRows});
   spec.operands.push_back(PackedWeights(query, *b, n, k, transpose));
   AddExtraOperands(query, LayoutNeed::kAny, &spec);
   return spec;
@@ -56,8 +52,8 @@ Result<StepSpec> DescribeBatched(const TacticQuery& query) {
     return Unsupported("dtypes ", DataTypeName(a.dtype), " x ", DataTypeName(b.dtype));
   }
   StepSpec spec{"cpu.batched_gemm", query.layer.attrs, {}};
-  spec.operands.push_back({0, LayoutNeed::kMatrices, nullptr, ""});
-  spec.operands.push_back({1, LayoutNeed::kMatrices, nullptr, ""});
+  spec.operands.push_back({0, LayoutNeed::kMatrices});
+  spec.operands.push_back({1, LayoutNeed::kMatrices});
   AddExtraOperands(query, LayoutNeed::kAny, &spec);
   return spec;
 }

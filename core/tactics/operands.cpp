@@ -8,12 +8,23 @@ void AddExtraOperands(const TacticQuery& query, LayoutNeed bias, StepSpec* spec)
   const bool has_bias = query.layer.attrs.Bool("has_bias");
   for (size_t i = 2; i < query.layer.inputs.size(); ++i) {
     const LayoutNeed need = has_bias && i == 2 ? bias : LayoutNeed::kAny;
-    spec->operands.push_back({static_cast<int>(i), need, nullptr, ""});
+    spec->operands.push_back({static_cast<int>(i), need});
   }
 }
 
 std::string WeightsName(const TacticQuery& query) {
   return query.network.tensor(query.layer.inputs[1]).name;
+}
+
+Operand PackedOperand(std::string key, DataType dtype, Dims dims, std::function<void(void*)> fill) {
+  Operand operand{-1, LayoutNeed::kContiguous, {dtype, dims}, std::move(key)};
+  operand.packed.recipe = std::make_shared<const ir::Weights::Recipe>(
+      [dtype, dims = std::move(dims), fill = std::move(fill)] {
+        const ir::NewWeights fresh = ir::AllocateWeights(dtype, dims);
+        fill(fresh.data);
+        return fresh.weights.data;
+      });
+  return operand;
 }
 
 Result<ConvolutionWeights> CheckConvolution(const TacticQuery& query, size_t max_spatial) {
@@ -58,7 +69,7 @@ StepSpec ConvolutionStep(const TacticQuery& query, const ConvolutionWeights& c, 
       .Set("in_channels", c.in_channels)
       .Set("kernel", c.kernel)
       .Set("b_dtype", c.weights->dtype);
-  spec.operands.push_back({0, LayoutNeed::kContiguous, nullptr, ""});
+  spec.operands.push_back({0, LayoutNeed::kContiguous});
   spec.operands.push_back(std::move(weights));
   AddExtraOperands(query, bias, &spec);
   return spec;

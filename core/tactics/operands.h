@@ -2,6 +2,7 @@
 // core/tactics).
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "core/tactics/tactic.h"
@@ -12,6 +13,10 @@ namespace torch_tensorrt::core::tactics {
 void AddExtraOperands(const TacticQuery& query, LayoutNeed bias, StepSpec* spec);
 // Name of the layer's second input, for pack keys.
 std::string WeightsName(const TacticQuery& query);
+
+// A constant of this dtype and these dims that `fill` writes when it is needed. `fill` does the
+// same each time and refers to no layer.
+Operand PackedOperand(std::string key, DataType dtype, Dims dims, std::function<void(void*)> fill);
 
 struct ConvolutionWeights {
   const ir::Weights* weights = nullptr;  // may be deferred

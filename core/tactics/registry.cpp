@@ -8,7 +8,7 @@ namespace torch_tensorrt::core::tactics {
 StepSpec PassThrough(const TacticQuery& query, std::string kernel, LayoutNeed need) {
   StepSpec spec{std::move(kernel), query.layer.attrs, {}};
   for (size_t i = 0; i < query.layer.inputs.size(); ++i) {
-    spec.operands.push_back({static_cast<int>(i), need, nullptr, ""});
+    spec.operands.push_back({static_cast<int>(i), need});
   }
   return spec;
 }

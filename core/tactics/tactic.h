@@ -28,10 +28,9 @@ struct TacticQuery {
 struct Operand {
   int layer_input = -1;
   LayoutNeed need = LayoutNeed::kAny;
-  // Used when layer_input < 0: makes the constant. `pack_key` names the result: equal keys share
-  // one constant.
-  std::function<Result<ir::Weights>()> pack;
-  std::string pack_key;
+  // Used when layer_input < 0: the constant, deferred. Equal keys share one constant.
+  ir::Weights packed = {};
+  std::string pack_key = {};
 };
 
 struct StepSpec {

@@ -1,8 +1,7 @@
 // Lowering: what a build holds while it packs.
-#include <gtest/gtest.h>
+#include "core/builder/lower_to_plan.h"
 
-#include "core/builder/builder.h"
-#include "core/util/lent_memory.h"
+#include <gtest/gtest.h>
 
 namespace torch_tensorrt::core::builder {
 namespace {
@@ -31,6 +30,14 @@ ir::Weights Deferred(Ledger* ledger) {
   return weights;
 }
 
+// The plan with all its constants.
+Result<engine::Plan> FinishedPlan(ir::Network network, const BuilderConfig& config) {
+  BuildReport report;
+  TRT_ASSIGN_OR_RETURN(Lowered lowered, LowerToPlan(std::move(network), config, &report));
+  lowered.constants.Finish(&lowered.plan);
+  return std::move(lowered.plan);
+}
+
 // `count` convolutions, one after the other, each of which reads weights of its own.
 ir::Network Chain(int count, Ledger* ledger) {
   ir::Network network;
@@ -53,8 +60,7 @@ ir::Network Chain(int count, Ledger* ledger) {
 
 TEST(LowerToPlan, MakesDeferredWeightsOneLayerAtATime) {
   Ledger ledger;
-  BuildReport report;
-  const auto plan = LowerToPlan(Chain(5, &ledger), {}, &report);
+  const auto plan = FinishedPlan(Chain(5, &ledger), {});
   ASSERT_TRUE(plan.ok()) << plan.status().ToString();
   EXPECT_EQ(plan->constants.size(), 5U);
   EXPECT_EQ(ledger.made, std::vector<int>(5, 1));
@@ -65,61 +71,16 @@ TEST(LowerToPlan, MakesDeferredWeightsOneLayerAtATime) {
 // The reference kernels read the weights themselves: then the plan keeps them.
 TEST(LowerToPlan, KeepsWhatIsNotPacked) {
   Ledger ledger;
-  BuildReport report;
   BuilderConfig config;
   config.reference_only = true;
   {
-    const auto plan = LowerToPlan(Chain(3, &ledger), config, &report);
+    const auto plan = FinishedPlan(Chain(3, &ledger), config);
     ASSERT_TRUE(plan.ok()) << plan.status().ToString();
     EXPECT_EQ(ledger.made, std::vector<int>(3, 1));
     EXPECT_EQ(ledger.alive, 3);
     EXPECT_EQ(static_cast<const float*>(plan->constants[2].data.get())[7], 2.0F);
   }
   EXPECT_EQ(ledger.alive, 0);
-}
-
-class Model : public Lender {
- public:
-  explicit Model(bool sees) : sees_(sees) {}
-  Status Check() const override { return Status::Ok(); }
-  bool sees_writes() const override { return sees_; }
-
- private:
-  bool sees_;
-};
-
-// x + w, where w of `rows` x 256 floats is lent.
-engine::Plan PlanWithLent(const std::vector<float>& values, bool sees_writes) {
-  const Dims dims{static_cast<int64_t>(values.size()) / 256, 256};
-  ir::Network network;
-  const ir::TensorId x = network.AddInput("x", DataType::kFloat32, {dims[0], dims[1]});
-  const ir::TensorId w = network.AddConstant(
-      {DataType::kFloat32, dims, Lend(std::make_shared<const Model>(sees_writes), values.data())},
-      "w");
-  network.MarkOutput(
-      network.AddLayer(ir::LayerKind::kElementwise, {x, w}, {{"op", PointwiseOp::kAdd}}, "add")
-          .value(),
-      "y");
-  BuildReport report;
-  auto plan = LowerToPlan(std::move(network), {}, &report);
-  EXPECT_TRUE(plan.ok()) << plan.status().ToString();
-  const bool copied = LenderOf(plan->constants.at(0).data) == nullptr;
-  EXPECT_EQ(report.packed_bytes, copied ? values.size() * sizeof(float) : 0);
-  return std::move(plan).value();
-}
-
-TEST(LowerToPlan, CopiesSmallLentWeights) {
-  std::vector<float> values(1023 * 256, 3.0F);  // a row less than 1 MiB
-  const engine::Plan plan = PlanWithLent(values, true);
-  EXPECT_EQ(LenderOf(plan.constants[0].data), nullptr);
-  std::fill(values.begin(), values.end(), 4.0F);
-  EXPECT_EQ(static_cast<const float*>(plan.constants[0].data.get())[1023 * 256 - 1], 3.0F);
-}
-
-TEST(LowerToPlan, SharesLargeLentWeightsWhoseLenderSeesWrites) {
-  const std::vector<float> values(1024 * 256, 3.0F);
-  EXPECT_EQ(PlanWithLent(values, true).constants[0].data.get(), values.data());
-  EXPECT_NE(PlanWithLent(values, false).constants[0].data.get(), values.data());
 }
 
 // A convolution of an image that arrives plane by plane.
@@ -142,8 +103,7 @@ std::vector<std::string> KernelsForImage(int64_t channels) {
                                        "conv")
                              .value();
   network.MarkOutput(y, "y");
-  BuildReport report;
-  const auto plan = LowerToPlan(std::move(network), {}, &report);
+  const auto plan = FinishedPlan(std::move(network), {});
   EXPECT_TRUE(plan.ok()) << plan.status().ToString();
   std::vector<std::string> kernels;
   for (const engine::PlanStep& step : plan->steps) kernels.push_back(step.kernel);

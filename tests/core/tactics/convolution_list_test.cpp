@@ -95,11 +95,12 @@ TEST(ConvolutionList, WeightsArePackedPhaseByPhase) {
   const ir::Layer& layer = *network.layer(network.order().back());
   const auto spec = TacticsFor(layer.kind)[1].describe({network, layer});
   ASSERT_TRUE(spec.ok()) << spec.status().ToString();
-  const auto packed = spec->operands[1].pack();
-  ASSERT_TRUE(packed.ok());
+  const ir::Weights& deferred = spec->operands[1].packed;
+  EXPECT_EQ(deferred.data, nullptr);
+  const ir::Weights packed = deferred.Made();
   // Even pixels take taps 2 and 0, odd ones tap 1; a column is padded to a panel of 16.
-  ASSERT_EQ(packed->dims, (Dims{3 * 16 * 4}));
-  const auto* values = packed->as<float>();
+  ASSERT_EQ(packed.dims, (Dims{3 * 16 * 4}));
+  const auto* values = packed.as<float>();
   EXPECT_EQ(values[0], 3);
   EXPECT_EQ(values[1], 0);
   EXPECT_EQ(values[16], 1);

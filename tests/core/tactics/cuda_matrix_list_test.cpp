@@ -34,11 +34,10 @@ Result<StepSpec> Describe(const ir::Network& network) {
 }
 
 std::vector<float> Packed(const StepSpec& spec, Dims* dims) {
-  auto weights = spec.operands[1].pack();
-  EXPECT_TRUE(weights.ok()) << weights.status().ToString();
-  *dims = weights->dims;
-  const auto* values = weights->as<float>();
-  return std::vector<float>(values, values + NumElements(weights->dims));
+  const ir::Weights weights = spec.operands[1].packed.Made();
+  *dims = weights.dims;
+  const auto* values = weights.as<float>();
+  return std::vector<float>(values, values + NumElements(weights.dims));
 }
 
 TEST(CudaMatrixList, WeightsBecomePaddedRows) {
