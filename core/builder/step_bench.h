@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -36,8 +37,9 @@ class StepBench {
   const std::string& text() const { return text_; }
   // The selected step with `extra` attributes; whatever the kernel refuses is an error.
   Result<Candidate> Make(const Attributes& extra);
-  // Seconds of one run, wall clock. Where the plan's weights exceed any cache the step's are
-  // evicted first, as in an engine that has run other steps since.
+  // Seconds of one run, wall clock. Before it each thread writes its part of the inputs, as the
+  // steps before would have; where the plan's weights exceed any cache the step's are evicted, as
+  // in an engine that has run other steps since.
   Result<double> Time(const Candidate& candidate);
 
  private:
@@ -47,6 +49,7 @@ class StepBench {
   Result<int64_t> StorageElements(int32_t tensor) const;
   Status PlaceInputs();
   std::vector<TensorView> Shapes() const;
+  void Produce() const;
   void Evict() const;
 
   const engine::Plan& plan_;
@@ -57,6 +60,7 @@ class StepBench {
   std::string text_;
   std::vector<TensorView> inputs_;
   std::vector<TensorView> outputs_;
+  std::vector<std::span<std::byte>> activations_;  // what the inputs that are no constants hold
   std::map<DataType, std::unique_ptr<Buffer>> random_;
   std::unique_ptr<Buffer> results_;
   std::unique_ptr<Buffer> scratch_;

@@ -62,6 +62,13 @@ const MicroFamily& FamilyOf(const ProductShape& shape) {
   return micro.f32;
 }
 
+// Multiply-adds in the time that an element takes on its way to a task: of B; of rows of A that the
+// layer before left in the core's own cache, if it divided its rows alike; of rows that another
+// core wrote, which may lie behind another last-level cache.
+constexpr double kCostOfB = 4;
+constexpr double kCostOfOwnRow = 0.5;
+constexpr double kCostOfForeignRow = 24;
+
 // Cost of one task, in multiply-adds of a full tile: the arithmetic of whole tiles plus the
 // operands' way into cache.
 double TaskCost(const ProductPlan& plan, int64_t row_tasks, int64_t column_tasks) {
@@ -73,7 +80,10 @@ double TaskCost(const ProductPlan& plan, int64_t row_tasks, int64_t column_tasks
   const double columns =
       static_cast<double>(CeilDiv(units, column_tasks) * family.max_panels) * kPanelColumns;
   const double tile_rows = static_cast<double>(std::max<int64_t>(rows, 2));
-  return k * (tile_rows * columns + 2.0 * columns + 0.5 * static_cast<double>(rows));
+  const double own = static_cast<double>(rows) / static_cast<double>(column_tasks);
+  const double foreign = static_cast<double>(rows) - own;
+  return k * (tile_rows * columns + kCostOfB * columns + kCostOfOwnRow * own +
+              kCostOfForeignRow * foreign);
 }
 
 void ChooseTasks(ProductPlan* plan, int threads, int64_t wanted_columns) {

@@ -21,6 +21,8 @@ constexpr int64_t kChunkBytes = 8 << 20;  // of transformed input: stays in the 
 constexpr int64_t kMaxChain = 256;        // as in block.cpp: bounds the rounding error
 constexpr int64_t kMinChannels = 16;      // below, transforms cost more than they save
 constexpr int64_t kMinTaskTiles = 4;      // tiles that pay for a thread
+// Tiles of a slot that pay for transforming all weights for them.
+constexpr int64_t kMinOwnTiles = 24;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 size_t Align64(int64_t bytes) { return static_cast<size_t>((bytes + 63) / 64 * 64); }
@@ -45,28 +47,62 @@ class Runner {
       : plan_(plan), p_(params), s_(size), args_(args), table_(WinogradTableFor(CurrentIsa())) {}
 
   bool Run() {
-    for (first_ = 0; first_ < plan_.tiles; first_ += plan_.chunk_tiles) {
-      count_ = std::min(plan_.chunk_tiles, plan_.tiles - first_);
-      TransformInput();
-      Multiply();
+    if (plan_.own_tiles) {
+      ParallelFor(plan_.slots, 1, [&](int64_t begin, int64_t end, int /*thread*/) {
+        for (int64_t slot = begin; slot < end; ++slot) RunOwn(slot);
+      });
+    } else {
+      RunShared();
     }
     return finite_.load(std::memory_order_relaxed);
   }
 
  private:
-  float* Transformed(int64_t position, int64_t tile) const {
-    return reinterpret_cast<float*>(args_.scratch) + position * plan_.input_stride +
-           tile * p_.in_channels;
+  // Tiles whose transformed input exists at the same time.
+  struct Chunk {
+    int64_t first;
+    int64_t count;
+    float* input;
+  };
+
+  float* InputOf(int64_t slot) const {
+    return reinterpret_cast<float*>(args_.scratch + static_cast<size_t>(slot) * plan_.input_bytes);
+  }
+  float* Transformed(const Chunk& chunk, int64_t position, int64_t tile) const {
+    return chunk.input + position * plan_.input_stride + tile * p_.in_channels;
   }
 
-  void TransformInput() const {
-    ParallelFor(count_, kMinTaskTiles, [&](int64_t begin, int64_t end, int /*thread*/) {
-      for (int64_t t = begin; t < end; ++t) {
-        const float* pixels[kWinogradPositions];
-        Patch(Locate(plan_, first_ + t), pixels);
-        table_.input(pixels, p_.in_channels, Transformed(0, t), plan_.input_stride);
+  // A part of the image that no other slot touches: lines of pixels stay in the caches of the core
+  // that the layers before and after run them on.
+  void RunOwn(int64_t slot) {
+    const int64_t begin = plan_.tiles * slot / plan_.slots;
+    const int64_t end = plan_.tiles * (slot + 1) / plan_.slots;
+    for (int64_t first = begin; first < end; first += plan_.chunk_tiles) {
+      const Chunk chunk{first, std::min(plan_.chunk_tiles, end - first), InputOf(slot)};
+      TransformInput(chunk, 0, chunk.count);
+      for (int64_t block = 0; block < PanelBlocks(); ++block) {
+        TransformWeights(block, WeightsOf(slot));
+        MultiplyRange(chunk, block, 0, chunk.count, slot);
       }
-    });
+    }
+  }
+
+  void RunShared() {
+    for (int64_t first = 0; first < plan_.tiles; first += plan_.chunk_tiles) {
+      const Chunk chunk{first, std::min(plan_.chunk_tiles, plan_.tiles - first), InputOf(0)};
+      ParallelFor(chunk.count, kMinTaskTiles, [&](int64_t begin, int64_t end, int /*thread*/) {
+        TransformInput(chunk, begin, end);
+      });
+      MultiplyShared(chunk);
+    }
+  }
+
+  void TransformInput(const Chunk& chunk, int64_t begin, int64_t end) const {
+    for (int64_t t = begin; t < end; ++t) {
+      const float* pixels[kWinogradPositions];
+      Patch(Locate(plan_, chunk.first + t), pixels);
+      table_.input(pixels, p_.in_channels, Transformed(chunk, 0, t), plan_.input_stride);
+    }
   }
 
   void Patch(const TileAt& at, const float** pixels) const {
@@ -82,24 +118,30 @@ class Runner {
     }
   }
 
-  void Multiply() {
-    const int64_t panel_blocks = CeilDiv(PanelCount(p_.out_channels), kBlockPanels);
-    const int64_t tasks = panel_blocks * plan_.tile_groups;
+  void MultiplyShared(const Chunk& chunk) {
+    const int64_t tasks = PanelBlocks() * plan_.tile_groups;
     ParallelFor(tasks, CeilDiv(tasks, plan_.slots), [&](int64_t begin, int64_t end, int slot) {
-      std::byte* own =
-          args_.scratch + plan_.input_bytes + static_cast<size_t>(slot) * plan_.slot_bytes;
-      auto* weights = reinterpret_cast<float*>(own);
-      auto* products = reinterpret_cast<float*>(own + plan_.weight_bytes);
       int64_t ready = -1;  // panel block whose weights are transformed
       for (int64_t task = begin; task < end; ++task) {
         const int64_t block = task / plan_.tile_groups;
-        if (block != ready) TransformWeights(block, weights);
+        const int64_t group = task % plan_.tile_groups;
+        if (block != ready) TransformWeights(block, WeightsOf(slot));
         ready = block;
-        MultiplyGroup(block, task % plan_.tile_groups, weights, products);
+        MultiplyRange(chunk, block, chunk.count * group / plan_.tile_groups,
+                      chunk.count * (group + 1) / plan_.tile_groups, slot);
       }
     });
   }
 
+  int64_t PanelBlocks() const { return CeilDiv(PanelCount(p_.out_channels), kBlockPanels); }
+  float* WeightsOf(int64_t slot) const {
+    return reinterpret_cast<float*>(args_.scratch +
+                                    static_cast<size_t>(plan_.inputs()) * plan_.input_bytes +
+                                    static_cast<size_t>(slot) * plan_.slot_bytes);
+  }
+  float* ProductsOf(int64_t slot) const {
+    return WeightsOf(slot) + plan_.weight_bytes / sizeof(float);
+  }
   int64_t PanelsOf(int64_t block) const {
     return std::min(kBlockPanels, PanelCount(p_.out_channels) - block * kBlockPanels);
   }
@@ -113,28 +155,28 @@ class Runner {
     }
   }
 
-  void MultiplyGroup(int64_t block, int64_t group, const float* weights, float* products) {
-    const int64_t begin = count_ * group / plan_.tile_groups;
-    const int64_t end = count_ * (group + 1) / plan_.tile_groups;
+  // Tiles [begin, end) of the chunk and a panel block, whose weights the slot has transformed.
+  void MultiplyRange(const Chunk& chunk, int64_t block, int64_t begin, int64_t end, int64_t slot) {
     const int64_t blocks = CeilDiv(end - begin, plan_.block_tiles);
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t from = begin + (end - begin) * b / blocks;
       const int64_t to = begin + (end - begin) * (b + 1) / blocks;
       for (int64_t position = 0; position < kWinogradPositions; ++position) {
-        MultiplyTiles(block, position, from, to - from, weights, products);
+        MultiplyTiles(chunk, block, position, from, to - from, slot);
       }
-      WriteTiles(block, from, to, products);
+      WriteTiles(chunk, block, from, to, ProductsOf(slot));
     }
   }
 
   // products[position] = tiles x weights[position], [tiles][block columns].
-  void MultiplyTiles(int64_t block, int64_t position, int64_t tile, int64_t tiles,
-                     const float* weights, float* products) const {
+  void MultiplyTiles(const Chunk& chunk, int64_t block, int64_t position, int64_t tile,
+                     int64_t tiles, int64_t slot) const {
     const MicroFamily& family = GemmMicro().f32;
     const int64_t panel = p_.in_channels * kPanelColumns;
     const void* rows[kBlockTiles];
-    for (int64_t t = 0; t < tiles; ++t) rows[t] = Transformed(position, tile + t);
-    float* c = products + position * plan_.product_stride;
+    for (int64_t t = 0; t < tiles; ++t) rows[t] = Transformed(chunk, position, tile + t);
+    const float* weights = WeightsOf(slot);
+    float* c = ProductsOf(slot) + position * plan_.product_stride;
     const int64_t slices = CeilDiv(p_.in_channels, kMaxChain);
     const int64_t slice = CeilDiv(CeilDiv(p_.in_channels, slices), 4) * 4;
     const int64_t row_tiles = CeilDiv(tiles, family.max_rows);
@@ -163,7 +205,8 @@ class Runner {
     }
   }
 
-  void WriteTiles(int64_t block, int64_t from, int64_t to, const float* products) {
+  void WriteTiles(const Chunk& chunk, int64_t block, int64_t from, int64_t to,
+                  const float* products) {
     const int64_t column = block * BlockColumns();
     WinogradTile out{};
     out.position_stride = plan_.product_stride;
@@ -171,7 +214,7 @@ class Runner {
     out.bias = args_.bias == nullptr ? nullptr : args_.bias + column;
     bool finite = true;
     for (int64_t t = from; t < to; ++t) {
-      const TileAt at = Locate(plan_, first_ + t);
+      const TileAt at = Locate(plan_, chunk.first + t);
       out.products = products + (t - from) * BlockColumns();
       for (int64_t i = 0; i < 4; ++i) {
         const int64_t oh = 2 * at.h + i / 2;
@@ -183,7 +226,7 @@ class Runner {
       finite = table_.output(out) && finite;
     }
     if (!finite) finite_.store(false, std::memory_order_relaxed);
-    if (args_.sink != nullptr) Finish(from, to, column, out.columns);
+    if (args_.sink != nullptr) Finish(chunk, from, to, column, out.columns);
   }
 
   int64_t PixelOf(int64_t n, int64_t oh, int64_t ow) const {
@@ -191,9 +234,9 @@ class Runner {
   }
 
   // Hands the pixels of tiles [from, to) to the sink, line by line, while they are in cache.
-  void Finish(int64_t from, int64_t to, int64_t column, int64_t columns) const {
+  void Finish(const Chunk& chunk, int64_t from, int64_t to, int64_t column, int64_t columns) const {
     for (int64_t t = from; t < to;) {
-      const TileAt at = Locate(plan_, first_ + t);
+      const TileAt at = Locate(plan_, chunk.first + t);
       const int64_t run = std::min(to - t, plan_.tiles_w - at.w);
       const int64_t width = std::min(2 * run, s_.out_w - 2 * at.w);
       for (int64_t oh = 2 * at.h; oh < std::min(2 * at.h + 2, s_.out_h); ++oh) {
@@ -210,8 +253,6 @@ class Runner {
   const ConvolutionSize& s_;
   const WinogradArgs& args_;
   const WinogradTable& table_;
-  int64_t first_ = 0;  // of the chunk
-  int64_t count_ = 0;
   std::atomic<bool> finite_{true};
 };
 
@@ -245,14 +286,17 @@ WinogradPlan PlanWinograd(const ConvolutionParams& params, const ConvolutionSize
   plan.tiles = size.batch * plan.tiles_h * plan.tiles_w;
   plan.zeros.resize(static_cast<size_t>(params.in_channels));
   const int64_t tile_bytes = kWinogradPositions * params.in_channels * 4;
-  const int64_t limit = std::max(kBlockTiles, kChunkBytes / tile_bytes);
-  const int64_t chunks = std::max<int64_t>(1, CeilDiv(plan.tiles, limit));
-  plan.chunk_tiles = CeilDiv(plan.tiles, chunks);
+  plan.own_tiles = plan.tiles >= threads * kMinOwnTiles;
+  const int64_t sharers = plan.own_tiles ? threads : 1;
+  const int64_t limit = std::max(kBlockTiles, kChunkBytes / (sharers * tile_bytes));
+  const int64_t most = CeilDiv(plan.tiles, sharers);  // of a slot
+  plan.chunk_tiles = CeilDiv(most, std::max<int64_t>(1, CeilDiv(most, limit)));
   plan.block_tiles = std::min(kBlockTiles, std::max<int64_t>(plan.chunk_tiles, 1));
   const int64_t panel_blocks = CeilDiv(PanelCount(params.out_channels), kBlockPanels);
   const int64_t most_groups = std::max<int64_t>(1, plan.chunk_tiles / (4 * kMinTaskTiles));
   plan.tile_groups = std::clamp<int64_t>(CeilDiv(2 * threads, panel_blocks), 1, most_groups);
   plan.slots = std::min<int64_t>(threads, panel_blocks * plan.tile_groups);
+  if (plan.own_tiles) plan.slots = threads;
   plan.input_stride = PositionStride(plan.chunk_tiles * params.in_channels);
   plan.weight_stride = PositionStride(kBlockPanels * params.in_channels * kPanelColumns);
   plan.product_stride = PositionStride(plan.block_tiles * BlockColumns());

@@ -20,6 +20,9 @@ namespace torch_tensorrt::core::kernels {
 
 struct WinogradPlan {
   int64_t tiles_h = 0, tiles_w = 0, tiles = 0;
+  // Whether each slot has tiles of its own, from the image to the result; else the slots share the
+  // tiles and divide the output channels.
+  bool own_tiles = false;
   int64_t chunk_tiles = 0;   // tiles transformed at a time
   int64_t block_tiles = 0;   // tiles multiplied at a time
   int64_t block_panels = 0;  // panels multiplied at a time
@@ -28,12 +31,15 @@ struct WinogradPlan {
   int64_t input_stride = 0;
   int64_t weight_stride = 0;
   int64_t product_stride = 0;
-  size_t input_bytes = 0;  // scratch: the transformed chunk, then each slot's own part
+  size_t input_bytes = 0;  // scratch: transformed chunks, then each slot's own part
   size_t weight_bytes = 0;
   size_t slot_bytes = 0;
   int64_t slots = 1;
+  int64_t inputs() const { return own_tiles ? slots : 1; }
   std::vector<float> zeros;  // a pixel outside the image
-  size_t scratch_bytes() const { return input_bytes + static_cast<size_t>(slots) * slot_bytes; }
+  size_t scratch_bytes() const {
+    return static_cast<size_t>(inputs()) * input_bytes + static_cast<size_t>(slots) * slot_bytes;
+  }
 };
 
 // Whether the algorithm can do this convolution at all: a dense 3x3 filter in steps of 1, f32.
