@@ -5,6 +5,7 @@
 #include "core/kernels/cpu/gemm/geometry.h"
 #include "core/kernels/cuda/launch.h"
 #include "core/kernels/cuda/matrix/kernels.h"
+#include "core/kernels/cuda/matrix/library.h"
 #include "core/kernels/cuda/matrix/product.h"
 #include "core/kernels/cuda/sources.h"
 
@@ -124,7 +125,10 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   auto state = std::make_unique<ConvolutionState>();
   TRT_ASSIGN_OR_RETURN(state->product,
                        CreateProduct("cuda.convolution", args.gpu, p, std::move(result)));
-  if (Channels() == params_.in_channels) return Prepared{std::move(state), 0};
+  if (Channels() == params_.in_channels) {
+    if (!p.windows) state->product = FasterOf(args, p, result_, std::move(state->product));
+    return Prepared{std::move(state), 0};
+  }
   TRT_RETURN_IF_ERROR(PreparePadding(args.gpu, x, state.get()));
   const auto bytes = static_cast<size_t>(state->pad.pixels * Channels()) * SizeOf(x.dtype);
   return Prepared{std::move(state), bytes};
