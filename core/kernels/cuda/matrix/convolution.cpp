@@ -4,6 +4,7 @@
 
 #include "core/kernels/cpu/gemm/geometry.h"
 #include "core/kernels/cuda/launch.h"
+#include "core/kernels/cuda/matrix/gemv.h"
 #include "core/kernels/cuda/matrix/kernels.h"
 #include "core/kernels/cuda/matrix/library.h"
 #include "core/kernels/cuda/matrix/product.h"
@@ -123,6 +124,11 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   TRT_ASSIGN_OR_RETURN(ResultPlan result, result_.Prepare("cuda.convolution", args.inputs,
                                                           args.outputs[0], params_.out_channels));
   auto state = std::make_unique<ConvolutionState>();
+  if (!p.windows && Channels() == params_.in_channels && GemvState::Takes(p)) {
+    TRT_ASSIGN_OR_RETURN(state->product,
+                         GemvState::Create("cuda.convolution", args.gpu, p, std::move(result)));
+    return Prepared{std::move(state), 0};
+  }
   TRT_ASSIGN_OR_RETURN(state->product,
                        CreateProduct("cuda.convolution", args.gpu, p, std::move(result)));
   if (Channels() == params_.in_channels) {

@@ -21,6 +21,8 @@ TRT_DEVICE float Combine(float a, float b) {
 }
 
 extern "C" __global__ void __launch_bounds__(kWarps * 32) reduce_columns(const Params p) {
+  ReleaseNext();
+  WaitForPrevious();
   __shared__ float shared[kWarps][32 * kVector];
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const u32 outer = Quotient(static_cast<u32>(blockIdx.x), p.column_blocks);

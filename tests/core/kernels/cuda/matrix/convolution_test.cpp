@@ -130,6 +130,14 @@ TEST(CudaConvolutionTest, PaddedChannels) {
               {x.view, w.view}, dtype, {1, 5, 4, 8}, "padded");
 }
 
+TEST(CudaConvolutionTest, PointwiseOfFewPixels) {
+  TRT_NEED_HOST_GPU();
+  ExpectConvolution(
+      {DataType::kFloat16, {1, 1, 1, 72}, 24, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, true});
+  ExpectConvolution(
+      {DataType::kFloat32, {3, 2, 1, 40}, 9, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, true});
+}
+
 TEST(CudaConvolutionTest, PointwiseGroupsAndOneDimension) {
   TRT_NEED_HOST_GPU();
   ExpectConvolution(
