@@ -136,7 +136,7 @@ std::string_view RegisterName(DataType type);
 // A grid of `threads`-thread blocks for `items`, one each, at most `most` blocks.
 device::cuda::LaunchConfig GridFor(int64_t items, int threads, int64_t most = 1 << 30);
 
-// For kernels that begin with ReleaseNext and WaitForPrevious (intrinsics.cuh): they start while the
+// For kernels that begin with WaitForPrevious (intrinsics.cuh): they start while the
 // kernel before ends.
 inline device::cuda::LaunchConfig Overlapping(device::cuda::LaunchConfig config) {
   config.overlap_previous = true;

@@ -129,12 +129,13 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
                          GemvState::Create("cuda.convolution", args.gpu, p, std::move(result)));
     return Prepared{std::move(state), 0};
   }
-  TRT_ASSIGN_OR_RETURN(state->product,
-                       CreateProduct("cuda.convolution", args.gpu, p, std::move(result)));
   if (Channels() == params_.in_channels) {
-    if (!p.windows) state->product = FasterOf(args, p, result_, std::move(state->product));
+    TRT_ASSIGN_OR_RETURN(state->product,
+                         CreateFastest("cuda.convolution", args, p, result_, result));
     return Prepared{std::move(state), 0};
   }
+  TRT_ASSIGN_OR_RETURN(state->product,
+                       CreateProduct("cuda.convolution", args.gpu, p, std::move(result)));
   TRT_RETURN_IF_ERROR(PreparePadding(args.gpu, x, state.get()));
   const auto bytes = static_cast<size_t>(state->pad.pixels * Channels()) * SizeOf(x.dtype);
   return Prepared{std::move(state), bytes};

@@ -1,5 +1,6 @@
+#include <algorithm>
+#include <cstdlib>
 #include <memory>
-#include <optional>
 
 #include "core/kernels/cpu/gemm/geometry.h"
 #include "core/kernels/cuda/launch.h"
@@ -43,7 +44,7 @@ class FirstConvolutionKernel final : public Kernel {
 
  private:
   Params ParamsOf(const ConvolutionSize& size, const TensorView& x, int pixels) const;
-  std::string SourceOf(DataType dtype, int pixels, const std::string& result) const;
+  std::string SourceOf(const TensorView& x, int pixels, const std::string& result) const;
 
   ConvolutionParams params_;
   ResultStage result_;
@@ -87,12 +88,18 @@ Params FirstConvolutionKernel::ParamsOf(const ConvolutionSize& size, const Tenso
   return p;
 }
 
-std::string FirstConvolutionKernel::SourceOf(DataType dtype, int pixels,
+std::string FirstConvolutionKernel::SourceOf(const TensorView& x, int pixels,
                                              const std::string& result) const {
-  return StrCat(Define("TRT_IN", StorageName(dtype)), Define("CHANNELS", params_.in_channels),
-                Define("FILTERS", params_.out_channels), Define("KERNEL_H", params_.kernel_h),
-                Define("KERNEL_W", params_.kernel_w), Define("PIXELS", pixels),
-                "#include \"tile_load.cuh\"\n", result, SourceText("first_convolution.cu"));
+  // Columns reach beyond the image by less than the image and the window.
+  const auto rank = static_cast<size_t>(x.rank);
+  const int64_t reach = x.dims[rank - 2] + (pixels + 1) * params_.stride_w + params_.pad_left +
+                        params_.kernel_w * params_.dilation_w;
+  const bool wide = reach > INT32_MAX / std::max<int64_t>(std::abs(x.strides[rank - 2]), 1);
+  return StrCat(Define("TRT_IN", StorageName(x.dtype)), Define("WIDE_INDEX", wide ? 1 : 0),
+                Define("CHANNELS", params_.in_channels), Define("FILTERS", params_.out_channels),
+                Define("KERNEL_H", params_.kernel_h), Define("KERNEL_W", params_.kernel_w),
+                Define("PIXELS", pixels), "#include \"tile_load.cuh\"\n", result,
+                SourceText("first_convolution.cu"));
 }
 
 Result<Prepared> FirstConvolutionKernel::Prepare(const PrepareArgs& args) const {
@@ -126,8 +133,7 @@ Result<Prepared> FirstConvolutionKernel::Prepare(const PrepareArgs& args) const 
       params_.out_channels <= 32;
   const int pixels = many ? 2 : 1;
   state->params = ParamsOf(size, x, pixels);
-  const auto source =
-      MakeSource("first convolution", SourceOf(x.dtype, pixels, state->result.text));
+  const auto source = MakeSource("first convolution", SourceOf(x, pixels, state->result.text));
   TRT_ASSIGN_OR_RETURN(state->function, args.gpu->Load(source, "trt_first_convolution"));
   const int64_t threads = int64_t{state->params.groups} * state->params.rows;
   state->config.grid[0] = static_cast<unsigned>(CeilDiv(threads, kThreads));

@@ -276,7 +276,6 @@ trt_attention(const __grid_constant__ Params p, const __grid_constant__ TensorMa
   const int tiles = (visible + KEYS - 1) / KEYS;
   if (threadIdx.x == 0) StartBarriers(m);
   __syncthreads();
-  ReleaseNext();
   WaitForPrevious();
   if (warp >= kThreads / 32) {
     GiveRegisters<LOADER_REGISTERS>();

@@ -7,10 +7,17 @@
 //   CHANNELS, FILTERS        of x and out; FILTERS is a multiple of 8
 //   KERNEL_H, KERNEL_W
 //   PIXELS
+//   WIDE_INDEX               1: a row of x does not fit 32-bit offsets
 // and trt_epilogue, trt_out, TrtEpilogueArgs. Weights are [KERNEL_H * KERNEL_W * CHANNELS][FILTERS].
 
 constexpr int kThreads = 128;
 constexpr int kTaps = KERNEL_H * KERNEL_W * CHANNELS;
+
+#if WIDE_INDEX
+typedef i64 Index;
+#else
+typedef i32 Index;
+#endif
 
 struct Params {
   const TRT_IN* x;
@@ -70,32 +77,47 @@ trt_first_convolution(const __grid_constant__ Params p, const __grid_constant__ 
     weights.v[i] = FromStorage(p.w[i]);
   }
   __syncthreads();
-  ReleaseNext();
   WaitForPrevious();
   const int index = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
   const int out_x = index % p.groups * PIXELS, row = index / p.groups;
   if (row >= p.rows) return;
   const int in_y = row % p.out_h * p.step_h - p.pad_top, in_x = out_x * p.step_w - p.pad_left;
   const TRT_IN* image = p.x + row / p.out_h * p.image_stride;
+  // Where the columns of all windows start, and which of them exist.
+  Index columns[KERNEL_W][PIXELS];
+  bool inside[KERNEL_W][PIXELS];
+#pragma unroll
+  for (int w = 0; w < KERNEL_W; ++w) {
+#pragma unroll
+    for (int o = 0; o < PIXELS; ++o) {
+      const int x = in_x + o * p.step_w + w * p.dilation_w;
+      inside[w][o] = static_cast<unsigned>(x) < static_cast<unsigned>(p.in_w);
+      columns[w][o] = static_cast<Index>(x) * static_cast<Index>(p.column_stride);
+    }
+  }
   float sums[PIXELS][FILTERS] = {};
 #pragma unroll
   for (int h = 0; h < KERNEL_H; ++h) {
     const int y = in_y + h * p.dilation_h;
-    const bool line = static_cast<unsigned>(y) < static_cast<unsigned>(p.in_h);
+    if (static_cast<unsigned>(y) >= static_cast<unsigned>(p.in_h)) continue;
+    const TRT_IN* line = image + y * p.row_stride;
+    float values[CHANNELS][KERNEL_W][PIXELS];
+#pragma unroll
+    for (int c = 0; c < CHANNELS; ++c) {
+#pragma unroll
+      for (int w = 0; w < KERNEL_W; ++w) {
+#pragma unroll
+        for (int o = 0; o < PIXELS; ++o) {
+          values[c][w][o] = inside[w][o] ? FromStorage(line[columns[w][o]]) : 0.0f;
+        }
+      }
+      line += p.channel_stride;
+    }
 #pragma unroll
     for (int w = 0; w < KERNEL_W; ++w) {
 #pragma unroll
       for (int c = 0; c < CHANNELS; ++c) {
-        float values[PIXELS];
-#pragma unroll
-        for (int o = 0; o < PIXELS; ++o) {
-          const int x = in_x + o * p.step_w + w * p.dilation_w;
-          const bool inside = line && static_cast<unsigned>(x) < static_cast<unsigned>(p.in_w);
-          values[o] = inside ? FromStorage(image[y * p.row_stride + x * p.column_stride +
-                                                 c * p.channel_stride])
-                             : 0.0f;
-        }
-        AddTap(weights.v + ((h * KERNEL_W + w) * CHANNELS + c) * FILTERS, values, sums);
+        AddTap(weights.v + ((h * KERNEL_W + w) * CHANNELS + c) * FILTERS, values[c][w], sums);
       }
     }
   }

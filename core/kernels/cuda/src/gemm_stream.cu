@@ -305,7 +305,6 @@ trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueAr
     BarriersStarted();
   }
   __syncthreads();
-  ReleaseNext();
   const int warp = static_cast<int>(threadIdx.x) / 32;
   if (warp >= kWorkers / 32) {
     GiveRegisters<LOADER_REGISTERS>();

@@ -78,7 +78,6 @@ TRT_DEVICE void LoadAhead(const Params& p, const Place& place, i64 pixel, i64 en
 
 #ifdef KERNEL_group_sums
 extern "C" __global__ void __launch_bounds__(kThreads, 2) group_sums(const Params p) {
-  ReleaseNext();
   WaitForPrevious();
   __shared__ Sums partial[kThreads];
   const Place place(p);
@@ -124,7 +123,6 @@ extern "C" __global__ void __launch_bounds__(kThreads, 2) group_sums(const Param
 constexpr int kMaxGroups = 256;
 
 extern "C" __global__ void __launch_bounds__(kThreads, 2) group_apply(const Params p) {
-  ReleaseNext();
   WaitForPrevious();
   __shared__ float means[kMaxGroups];
   __shared__ float inverses[kMaxGroups];

@@ -21,7 +21,6 @@ struct Params {
 };
 
 extern "C" __global__ void __launch_bounds__(kWarp* kRows) transpose(const Params p) {
-  ReleaseNext();
   WaitForPrevious();
   __shared__ ELEMENT tile[kTile][kTile + 1];
   const u32 rest = Quotient(static_cast<u32>(blockIdx.x), p.tiles_a);

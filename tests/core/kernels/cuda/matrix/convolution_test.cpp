@@ -234,6 +234,13 @@ TEST(CudaDepthwiseTest, WindowsOfOneChannel) {
   ExpectConvolution({DataType::kBFloat16, {1, 20, 12}, 12, {3}, {1}, {2, 2}, {2}, 12});
 }
 
+TEST(CudaDepthwiseTest, PaddingAroundNothing) {
+  TRT_NEED_HOST_GPU();
+  ExpectConvolution(
+      {DataType::kFloat16, {1, 0, 3, 8}, 8, {3, 3}, {1, 1}, {2, 1, 2, 1}, {1, 1}, 8, true});
+  ExpectConvolution({DataType::kFloat32, {2, 4, 0, 4}, 4, {3, 3}, {1, 1}, {1, 2, 1, 2}, {1, 1}, 4});
+}
+
 TEST(CudaDepthwiseTest, DataAtOddAddresses) {
   TRT_NEED_HOST_GPU();
   const DataType dtype = DataType::kFloat16;
