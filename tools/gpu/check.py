@@ -153,13 +153,16 @@ SANITIZED = {
         "model:llama4_decode:f16",
         "model:unet_block:f16",
         "model:gpt2_prefill:f32",
+        "model:mobilenetv3_l:f16",
     ),
     "racecheck": ("shapes:f16", "shapes:f32"),
 }
 
 
-# Kernels of PyTorch and its libraries, which run beside ours.
+# Kernels of PyTorch and its libraries, which run beside ours, are not checked; nor by racecheck
+# those of ours whose warps give registers away: its own code fails in what is left to them.
 NOT_OURS = "cudnn|nvjet|cutlass|xmma|cublas|at6native|gemvNSP|splitKreduce"
+EXCLUDED = {"memcheck": NOT_OURS, "racecheck": NOT_OURS + "|trt_gemm_stream|trt_attention_stream"}
 
 
 def sanitize(tool: str, seconds: float) -> dict[str, Any]:
@@ -168,7 +171,7 @@ def sanitize(tool: str, seconds: float) -> dict[str, Any]:
     if not Path(program).exists():
         return {"job": f"sanitize:{tool}", "ok": True, "skipped": "no compute-sanitizer here"}
     command = [program, "--tool", tool, "--error-exitcode", "9"]
-    command += ["--kernel-name-exclude", f"regex={NOT_OURS}"]
+    command += ["--kernel-name-exclude", f"regex={EXCLUDED[tool]}"]
     wanted = SANITIZED[tool]
     # In a session of its own: the program's own child must end with it.
     process = start_jobs(command, start_new_session=True)

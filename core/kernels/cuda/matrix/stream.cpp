@@ -167,7 +167,7 @@ Result<std::unique_ptr<StreamState>> StreamState::Create(std::string_view /*tag*
   state->tile_ = tile;
   const auto source = MakeSource(product.windows ? "convolution stream" : "gemm stream",
                                  SourceOf(product, tile, state->result_.text));
-  TRT_ASSIGN_OR_RETURN(state->function_, gpu.Load(source, "trt_gemm"));
+  TRT_ASSIGN_OR_RETURN(state->function_, gpu.Load(source, "trt_gemm_stream"));
   const int64_t tiles = CeilDiv(product.m, tile.m) * CeilDiv(product.n, tile.n);
   const int64_t blocks = std::min<int64_t>(tiles, std::max(gpu.info().multiprocessors, 1));
   state->config_.grid[0] = static_cast<unsigned>(blocks);
