@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/EmptyTensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
@@ -106,12 +107,12 @@ TensorView ViewOf(const at::Tensor& tensor) {
   return view;
 }
 
-// at::empty on the current GPU without its way through the dispatcher. REQUIRES: PyTorch has used
-// the GPU.
+// at::empty on the current GPU without its way through the dispatcher, by the allocator that
+// PyTorch uses now, which may be one of the user's. REQUIRES: PyTorch has used the GPU.
 at::Tensor EmptyOnGpu(const Dims& dims, at::ScalarType dtype) {
-  return at::detail::empty_generic(dims, c10::GetAllocator(c10::kCUDA),
-                                   c10::DispatchKeySet(c10::DispatchKey::CUDA), dtype,
-                                   std::nullopt);
+  c10::Allocator* allocator = at::detail::getCUDAHooks().getCUDADeviceAllocator();
+  return at::detail::empty_generic(dims, allocator, c10::DispatchKeySet(c10::DispatchKey::CUDA),
+                                   dtype, std::nullopt);
 }
 
 }  // namespace
