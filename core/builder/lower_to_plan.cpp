@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/kernels/kernel.h"
+#include "core/loop/program.h"
 #include "core/tactics/tactic.h"
 #include "core/types/tensor_view.h"
 
@@ -294,12 +295,59 @@ class Lowering {
 
   // Outputs that no step writes directly: inputs, constants, views, and repeated marks.
   Status WriteOutputs() {
+    std::vector<size_t> left;
     for (size_t i = 0; i < network_.outputs().size(); ++i) {
-      const Placed placed = Place(network_.outputs()[i]);
-      if (placed.tensor == plan_.outputs[i].tensor) continue;
-      AddCopy(placed.tensor, plan_.outputs[i].tensor, plan_.outputs[i].name);
+      if (Place(network_.outputs()[i]).tensor != plan_.outputs[i].tensor) left.push_back(i);
+    }
+    while (!left.empty()) {
+      std::vector<size_t> together;
+      std::vector<size_t> others;
+      for (const size_t i : left) {
+        const bool joins = together.empty() || CopiesTogether(together, i);
+        (joins ? together : others).push_back(i);
+      }
+      AddCopies(together);
+      left = std::move(others);
     }
     return Status::Ok();
+  }
+
+  // Whether output i can be copied by the launch that copies `others`: on a GPU, rows of equal
+  // dims. A launch takes longer than a small copy.
+  bool CopiesTogether(const std::vector<size_t>& others, size_t i) const {
+    constexpr size_t kMost = 12;  // pointers and values that a thread holds
+    if (config_.target == Target::kCpu || config_.reference_only || others.size() >= kMost) {
+      return false;
+    }
+    const ir::Tensor& t = network_.tensor(network_.outputs()[i]);
+    const ir::Tensor& first = network_.tensor(network_.outputs()[others[0]]);
+    return t.dtype == first.dtype && t.rank() > 0 && t.dims == first.dims && HasRows(t.id) &&
+           HasRows(first.id);
+  }
+
+  bool HasRows(TensorId id) const {
+    const auto placed = placed_.find(id);
+    return placed != placed_.end() && placed->second.layout.strides.back().Equals(1);
+  }
+
+  void AddCopies(const std::vector<size_t>& outputs) {
+    const engine::Binding& first = plan_.outputs[outputs[0]];
+    if (outputs.size() == 1) {
+      AddCopy(Place(network_.outputs()[outputs[0]]).tensor, first.tensor, first.name);
+      return;
+    }
+    const ir::Tensor& t = network_.tensor(network_.outputs()[outputs[0]]);
+    engine::PlanStep step;
+    step.kernel = "cuda.ref.Fused";
+    step.name = StrCat("copy ", first.name, " and ", outputs.size() - 1, " more");
+    step.attributes.Set("domain", t.dims)
+        .Set("program",
+             ProgramText{loop::CopyProgram(t.rank(), t.dtype, outputs.size()).ToString()});
+    for (const size_t i : outputs) {
+      step.inputs.push_back(Place(network_.outputs()[i]).tensor);
+      step.outputs.push_back(plan_.outputs[i].tensor);
+    }
+    plan_.steps.push_back(std::move(step));
   }
 
   ir::Network& network_;

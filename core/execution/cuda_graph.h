@@ -10,6 +10,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "core/device/cuda/gpu.h"
 #include "core/types/tensor_view.h"
@@ -56,8 +57,15 @@ class GraphCache {
   Status MakeStaged(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                     const Submit& submit);
 
+  // The graph of the last launch by caller's addresses, which is most often the next one too.
+  void Remember(const device::cuda::Graph& graph, std::span<const TensorView> inputs,
+                std::span<const TensorView> outputs);
+  bool SameAddresses(std::span<const TensorView> inputs, std::span<const TensorView> outputs) const;
+
   std::shared_ptr<const device::cuda::Gpu> gpu_;
-  LruCache<std::string, GraphPtr> graphs_;  // by addresses; null: seen once
+  LruCache<std::string, GraphPtr> graphs_;     // by addresses; null: seen once
+  const device::cuda::Graph* last_ = nullptr;  // one of graphs_
+  std::vector<const void*> last_addresses_;    // its inputs and outputs
   const void* memory_ = nullptr;
   int calls_without_launch_ = 0;
   // Buffers of our own, when in use.

@@ -1,5 +1,7 @@
 #include "core/execution/execution_context.h"
 
+#include <algorithm>
+
 #include "core/execution/cuda_run.h"
 #include "core/execution/shape_state.h"
 #include "core/util/aligned_memory.h"
@@ -18,6 +20,11 @@ std::string ShapeKey(std::span<const TensorView> inputs) {
   return key;
 }
 
+bool SameShape(const TensorView& a, const TensorView& b) {
+  return a.rank == b.rank && a.dtype == b.dtype &&
+         std::equal(a.dims.begin(), a.dims.begin() + a.rank, b.dims.begin());
+}
+
 }  // namespace
 
 ExecutionContext::ExecutionContext(std::shared_ptr<const engine::Engine> engine,
@@ -27,13 +34,19 @@ ExecutionContext::ExecutionContext(std::shared_ptr<const engine::Engine> engine,
 ExecutionContext::~ExecutionContext() = default;
 
 Status ExecutionContext::SetInputShapes(std::span<const TensorView> inputs) {
+  if (current_ != nullptr && std::equal(inputs.begin(), inputs.end(), last_inputs_.begin(),
+                                        last_inputs_.end(), SameShape)) {
+    return Status::Ok();
+  }
   const std::string key = ShapeKey(inputs);
   if (auto* found = shapes_.Get(key)) {
     current_ = found->get();
+    last_inputs_.assign(inputs.begin(), inputs.end());
     return Status::Ok();
   }
   TRT_ASSIGN_OR_RETURN(auto state, ResolveShapes(*engine_, inputs));
   current_ = shapes_.Put(key, std::move(state))->get();
+  last_inputs_.assign(inputs.begin(), inputs.end());
   return Status::Ok();
 }
 

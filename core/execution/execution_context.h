@@ -91,6 +91,7 @@ class ExecutionContext {
   std::shared_ptr<const engine::Engine> engine_;
   LruCache<std::string, std::unique_ptr<ShapeState>> shapes_;  // key: bytes of all input dims
   ShapeState* current_ = nullptr;
+  std::vector<TensorView> last_inputs_;  // whose shapes are current; only shapes are read
   std::shared_ptr<void> arena_;
   size_t arena_bytes_ = 0;
   std::unique_ptr<CudaRun> cuda_;  // GPU engines, from the first run on

@@ -224,4 +224,24 @@ bool Program::HasReduce() const {
                      [](const Instr& i) { return i.kind == InstrKind::kReduce; });
 }
 
+Program CopyProgram(int rank, DataType type, size_t count) {
+  Program program;
+  program.rank = rank;
+  Input input{type, {}, false};
+  for (int d = 0; d < rank; ++d) input.map.push_back(static_cast<int8_t>(d));
+  for (const InstrKind kind : {InstrKind::kLoad, InstrKind::kStore}) {
+    for (size_t i = 0; i < count; ++i) {
+      Instr instr;
+      instr.kind = kind;
+      instr.type = RegisterType(type);
+      instr.index = static_cast<int32_t>(i);
+      if (kind == InstrKind::kStore) instr.args[0] = instr.index;
+      program.instrs.push_back(instr);
+    }
+  }
+  program.inputs.assign(count, input);
+  program.outputs.assign(count, {type, false});
+  return program;
+}
+
 }  // namespace torch_tensorrt::core::loop

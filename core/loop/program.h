@@ -15,6 +15,7 @@
 // (tiles in L1), reference (scalar), and the CUDA printer. Programs are immutable once built.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -86,5 +87,8 @@ struct Program {
   std::string ToString() const;
   static Result<Program> Parse(std::string_view text);
 };
+
+// `count` tensors of the domain's dims copied at once.
+Program CopyProgram(int rank, DataType type, size_t count);
 
 }  // namespace torch_tensorrt::core::loop

@@ -26,6 +26,7 @@ Result<bool> RecogniseActivations(ir::Network* network);
 Result<bool> RecogniseNorms(ir::Network* network);
 Result<bool> RecogniseRotary(ir::Network* network);
 Result<bool> RecogniseAttention(ir::Network* network);
+Result<bool> CausalMasks(ir::Network* network);
 Result<bool> FoldBatchNorm(ir::Network* network);
 Result<bool> FoldPadding(ir::Network* network);
 Result<bool> SimplifyMatMul(ir::Network* network);

@@ -24,6 +24,7 @@ constexpr Pass kPipeline[] = {
     {"recognise_norms", "spelled-out layer and RMS norms become Normalization", RecogniseNorms},
     {"recognise_rotary", "rotate-half formulas become RotaryEmbedding", RecogniseRotary},
     {"recognise_attention", "matmul-softmax-matmul becomes Attention", RecogniseAttention},
+    {"causal_masks", "constant masks that hide later keys become causal attention", CausalMasks},
     {"fold_batch_norm", "batch norm goes into convolution weights, or scale and shift",
      FoldBatchNorm},
     {"fold_padding", "zero padding goes into convolutions, global pools become reductions",

@@ -1,9 +1,13 @@
 #include "core/runtime/torch_engine.h"
 
 #include <ATen/ATen.h>
+#include <ATen/EmptyTensor.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/Allocator.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 
+#include <algorithm>
 #include <iterator>
 
 #include "core/engine/format.h"
@@ -72,13 +76,11 @@ Status CheckRank(const engine::Plan& plan, size_t input, const at::Tensor& tenso
 bool HasMemory(const at::Tensor& tensor) {
   const c10::TensorImpl& impl = *tensor.unsafeGetTensorImpl();
   if (!impl.has_storage() || impl.has_symbolic_sizes_strides()) return false;
-  int64_t elements = 1;
-  int64_t last = tensor.storage_offset();
-  for (int64_t i = 0; i < tensor.dim(); ++i) {
-    elements *= tensor.size(i);
-    last += (tensor.size(i) - 1) * tensor.stride(i);
-  }
-  if (elements == 0) return true;
+  if (impl.numel() == 0) return true;
+  const c10::IntArrayRef sizes = impl.sizes();
+  const c10::IntArrayRef strides = impl.strides();
+  int64_t last = impl.storage_offset();
+  for (size_t i = 0; i < sizes.size(); ++i) last += (sizes[i] - 1) * strides[i];
   // The storage may be one that throws when it is asked for its memory.
   c10::StorageImpl& storage = *impl.storage().unsafeGetStorageImpl();
   const size_t end = (static_cast<size_t>(last) + 1) * tensor.element_size();
@@ -100,12 +102,17 @@ TensorView ViewOf(const at::Tensor& tensor) {
   view.data = tensor.data_ptr();
   view.dtype = FromTorch(tensor.scalar_type());
   view.rank = static_cast<int>(tensor.dim());
-  for (int i = 0; i < view.rank; ++i) {
-    const auto k = static_cast<size_t>(i);
-    view.dims[k] = tensor.size(i);
-    view.strides[k] = tensor.stride(i);
-  }
+  std::copy_n(tensor.sizes().begin(), view.rank, view.dims.begin());
+  std::copy_n(tensor.strides().begin(), view.rank, view.strides.begin());
   return view;
+}
+
+// at::empty on the current GPU without its way through the dispatcher, by the allocator that
+// PyTorch uses now, which may be one of the user's. REQUIRES: PyTorch has used the GPU.
+at::Tensor EmptyOnGpu(const Dims& dims, at::ScalarType dtype) {
+  c10::Allocator* allocator = at::detail::getCUDAHooks().getCUDADeviceAllocator();
+  return at::detail::empty_generic(dims, allocator, c10::DispatchKeySet(c10::DispatchKey::CUDA),
+                                   dtype, std::nullopt);
 }
 
 }  // namespace
@@ -260,7 +267,7 @@ at::Tensor TorchEngine::ToTensor() const {
 }
 
 std::vector<at::Tensor> TorchEngine::EmptyOutputs(const execution::ExecutionContext& context,
-                                                  at::Device device) const {
+                                                  at::Device device, bool gpu_in_use) const {
   std::vector<at::Tensor> outputs;
   outputs.reserve(plan().outputs.size());
   size_t pooled = 0;
@@ -269,7 +276,8 @@ std::vector<at::Tensor> TorchEngine::EmptyOutputs(const execution::ExecutionCont
     const Dims& dims = context.OutputDims(i);
     const at::ScalarType dtype = ToTorch(tensor.dtype);
     if (!device.is_cpu()) {
-      outputs.push_back(at::empty(dims, at::TensorOptions(dtype).device(device)));
+      outputs.push_back(gpu_in_use ? EmptyOnGpu(dims, dtype)
+                                   : at::empty(dims, at::TensorOptions(dtype).device(device)));
       continue;
     }
     outputs.push_back(output_pool_->Empty(dims, dtype));
@@ -286,11 +294,13 @@ std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inpu
       on_gpu ? at::Device(at::kCUDA, static_cast<int8_t>(ordinal)) : at::Device(at::kCPU);
   c10::OptionalDeviceGuard guard;
   if (on_gpu) guard.reset_device(device);
+  bool gpu_in_use = false;
   std::vector<at::Tensor> dense;  // keeps copies of non-contiguous inputs alive
   std::vector<TensorView> input_views;
   input_views.reserve(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
     const at::Tensor& input = inputs[i];
+    gpu_in_use = gpu_in_use || input.is_cuda();
     const Status ranked = CheckRank(plan(), i, input);
     if (!ranked.ok()) ThrowStatus(ranked);
     const Status present = CheckMemory(plan(), i, input);
@@ -305,7 +315,7 @@ std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inpu
   Lease lease(this, ordinal);
   Status status = lease.context().SetInputShapes(input_views);
   if (!status.ok()) ThrowStatus(status);
-  std::vector<at::Tensor> outputs = EmptyOutputs(lease.context(), device);
+  std::vector<at::Tensor> outputs = EmptyOutputs(lease.context(), device, gpu_in_use);
   std::vector<TensorView> output_views;
   output_views.reserve(outputs.size());
   for (const at::Tensor& output : outputs) output_views.push_back(ViewOf(output));

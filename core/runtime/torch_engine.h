@@ -82,9 +82,9 @@ class TorchEngine : public torch::CustomClassHolder {
   OnDevice& DeviceLocked(int ordinal);
   // Takes out of the pool what recent calls had no use for. REQUIRES: mutex_ is held.
   std::vector<ContextPtr> SurplusLocked(OnDevice* device);
-  // Uninitialised outputs of these shapes.
+  // Uninitialised outputs of these shapes. `gpu_in_use`: an input is on the GPU.
   std::vector<at::Tensor> EmptyOutputs(const execution::ExecutionContext& context,
-                                       at::Device device) const;
+                                       at::Device device, bool gpu_in_use) const;
 
   std::shared_ptr<const engine::Engine> engine_;  // of the plan, without a GPU
   const std::shared_ptr<OutputPool> output_pool_ = std::make_shared<OutputPool>();

@@ -121,6 +121,27 @@ Result<StepSpec> DescribeConvolution(const TacticQuery& query) {
   return spec;
 }
 
+// An image of few channels in any order, little work per pixel; weights [O, taps * I] become
+// [taps * I, O].
+Result<StepSpec> DescribeFirstConvolution(const TacticQuery& query) {
+  constexpr int64_t kMostProducts = 1024;  // per pixel: beyond, tensor cores are faster
+  TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query, 2));
+  const int64_t k = c.taps * c.in_channels;
+  if (c.groups != 1 || c.in_channels > 4 || c.out_channels % 8 != 0 || c.out_channels > 32 ||
+      k * c.out_channels > kMostProducts || !IsMatrixType(c.weights->dtype)) {
+    return Unsupported(c.in_channels, " -> ", c.out_channels, " channels in ", c.groups,
+                       " groups, ", c.taps, " taps");
+  }
+  auto pack = [weights = *c.weights, c, k] {
+    return PackRows(weights.Made(), k, c.out_channels, 1, k);
+  };
+  StepSpec spec = ConvolutionStep(
+      query, c, "cuda.first_convolution",
+      {-1, LayoutNeed::kContiguous, pack, "first." + WeightsName(query)}, LayoutNeed::kContiguous);
+  spec.operands[0].need = LayoutNeed::kAny;
+  return spec;
+}
+
 // One filter per channel; weights [O, taps, 1] become [taps, O].
 Result<StepSpec> DescribeDepthwise(const TacticQuery& query) {
   TRT_ASSIGN_OR_RETURN(const ConvolutionWeights c, CheckConvolution(query, 2));
@@ -160,6 +181,7 @@ std::span<const Tactic> CudaMatrixTactics(LayerKind kind) {
   static constexpr Tactic kAttention[] = {{"cuda.attention", DescribeAttention},
                                           {"cuda.ref", DescribeCudaReference}};
   static constexpr Tactic kConvolution[] = {{"cuda.depthwise_convolution", DescribeDepthwise},
+                                            {"cuda.first_convolution", DescribeFirstConvolution},
                                             {"cuda.convolution", DescribeConvolution},
                                             {"cuda.ref", DescribeCudaReference}};
   static constexpr Tactic kMatrixMultiply[] = {{"cuda.gemm", DescribeGemm},

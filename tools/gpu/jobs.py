@@ -54,6 +54,46 @@ def small_model(name: str, dtype: str) -> dict[str, Any]:
     return {"error_ratio": worst.ratio}
 
 
+class Shapes(torch.nn.Module):
+    """Convolutions, norms, products, attention and reductions of a few blocks of threads each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = torch.nn.Conv2d(3, 16, 3, stride=2, padding=1)
+        self.second = torch.nn.Conv2d(16, 32, 3, padding=1)
+        self.depthwise = torch.nn.Conv2d(32, 32, 3, padding=1, groups=32)
+        self.group = torch.nn.GroupNorm(4, 32)
+        self.norm = torch.nn.LayerNorm(32)
+        self.inner, self.outer = torch.nn.Linear(32, 96), torch.nn.Linear(32, 32)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """``x`` [1, 3, 17, 15]."""
+        y = torch.relu(self.second(torch.relu(self.first(x))))
+        y = torch.nn.functional.silu(self.group(self.depthwise(y)))
+        rows = y.flatten(2).transpose(1, 2)
+        heads = self.inner(self.norm(rows)).view(1, 72, 3, 2, 16).permute(2, 0, 3, 1, 4)
+        attended = torch.nn.functional.scaled_dot_product_attention(*heads)
+        mixed = self.outer(attended.transpose(1, 2).reshape(1, 72, 32)) + rows
+        return mixed.softmax(-1).amax(1), y.mean((2, 3))
+
+
+@torch.no_grad()
+def small_shapes(dtype: str) -> dict[str, Any]:
+    """:class:`Shapes`, for tools that follow every access; few values, so only roughly judged."""
+    import torch_tensorrt
+
+    from tools.perf.accuracy import deviation, exact_outputs
+
+    torch.manual_seed(3)
+    module = Shapes().eval().to("cuda", DTYPES[dtype])
+    inputs = (torch.randn(1, 3, 17, 15, device="cuda").to(DTYPES[dtype]),)
+    compiled = torch_tensorrt.compile(module, arg_inputs=inputs, require_full_compilation=True)
+    found = deviation(compiled(*inputs), module(*inputs), exact_outputs(module, inputs))
+    if not found.passes and not found.ratio < 5:
+        raise AssertionError(str(found))
+    return {"error_ratio": found.ratio}
+
+
 @torch.no_grad()
 def timing(name: str, dtype: str, batch: str, peers: str) -> dict[str, Any]:
     """Microseconds per call of the full-size model, and the engine's slowest steps."""
@@ -132,6 +172,7 @@ def _on_gpu(case: Any) -> Any:
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {
     "op": operator_case,
     "model": small_model,
+    "shapes": small_shapes,
     "time": timing,
 }
 

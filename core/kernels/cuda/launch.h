@@ -136,6 +136,13 @@ std::string_view RegisterName(DataType type);
 // A grid of `threads`-thread blocks for `items`, one each, at most `most` blocks.
 device::cuda::LaunchConfig GridFor(int64_t items, int threads, int64_t most = 1 << 30);
 
+// For kernels that begin with WaitForPrevious (intrinsics.cuh): they start while the
+// kernel before ends.
+inline device::cuda::LaunchConfig Overlapping(device::cuda::LaunchConfig config) {
+  config.overlap_previous = true;
+  return config;
+}
+
 inline int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace torch_tensorrt::core::kernels::cuda

@@ -115,5 +115,64 @@ TEST(LowerToPlan, ImagesOfFewChannelsAreReadPlaneByPlane) {
   EXPECT_EQ(KernelsForImage(16), (std::vector<std::string>{"cpu.copy", "cpu.convolution"}));
 }
 
+// Outputs that are parts of one input: 14 of equal dims, one wider, one with its dims turned.
+engine::Plan PlanOfParts(const BuilderConfig& config) {
+  ir::Network network;
+  const ir::TensorId x = network.AddInput("x", DataType::kFloat16, {4, 24});
+  const auto part = [&](int64_t start, int64_t size) {
+    return network
+        .AddLayer(
+            ir::LayerKind::kSlice, {x},
+            {{"starts", SymDims{0, start}}, {"sizes", SymDims{4, size}}, {"steps", Dims{1, 1}}},
+            "part")
+        .value();
+  };
+  network.MarkOutput(part(0, 8), "wide");
+  for (int64_t i = 0; i < 14; ++i) network.MarkOutput(part(i, 4), StrCat("p", i));
+  network.MarkOutput(
+      network.AddLayer(ir::LayerKind::kTranspose, {part(3, 4)}, {{"perm", Dims{1, 0}}}, "turned")
+          .value(),
+      "turned");
+  BuildReport report;
+  auto plan = LowerToPlan(std::move(network), config, &report);
+  EXPECT_TRUE(plan.ok()) << plan.status().ToString();
+  return *std::move(plan);
+}
+
+TEST(LowerToPlan, OutputsOfEqualDimsAreCopiedTogetherOnGpus) {
+  BuilderConfig config;
+  config.target = Target::kCuda;
+  const engine::Plan plan = PlanOfParts(config);
+  std::vector<size_t> counts;
+  std::vector<bool> written(plan.outputs.size(), false);
+  for (const engine::PlanStep& step : plan.steps) {
+    ASSERT_EQ(step.inputs.size(), step.outputs.size()) << step.name;
+    counts.push_back(step.outputs.size());
+    EXPECT_EQ(step.kernel, step.outputs.size() > 1 ? "cuda.ref.Fused" : "cuda.ref.Copy");
+    for (size_t i = 0; i < step.outputs.size(); ++i) {
+      const auto& to = plan.tensors[static_cast<size_t>(step.outputs[i])];
+      const auto& from = plan.tensors[static_cast<size_t>(step.inputs[i])];
+      ASSERT_EQ(to.location, engine::Location::kOutput);
+      EXPECT_EQ(from.dims, to.dims);
+      EXPECT_FALSE(written[static_cast<size_t>(to.index)]);
+      written[static_cast<size_t>(to.index)] = true;
+      // The part that its name says.
+      if (to.name[0] != 'p') continue;
+      EXPECT_EQ(StrCat("p", from.offset.constant()), to.name);
+    }
+  }
+  EXPECT_EQ(counts, (std::vector<size_t>{1, 12, 2, 1}));
+  EXPECT_EQ(written, std::vector<bool>(plan.outputs.size(), true));
+  EXPECT_TRUE(engine::VerifyPlan(plan).ok()) << engine::VerifyPlan(plan).ToString();
+}
+
+TEST(LowerToPlan, OutputsAreCopiedOneByOneOtherwise) {
+  EXPECT_EQ(PlanOfParts({}).steps.size(), 16U);
+  BuilderConfig plain;
+  plain.target = Target::kCuda;
+  plain.reference_only = true;
+  EXPECT_EQ(PlanOfParts(plain).steps.size(), 16U);
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::builder

@@ -34,6 +34,15 @@ TEST(ProgramText, RoundTrips) {
   EXPECT_EQ(program->RowUniform(), expected);
 }
 
+TEST(CopyProgram, LoadsAllBeforeItStoresAny) {
+  const Program program = CopyProgram(2, DataType::kFloat16, 2);
+  ASSERT_TRUE(program.Verify().ok()) << program.Verify().ToString();
+  EXPECT_EQ(program.ToString(),
+            "loop 2\nin f16 [0, 1]\nin f16 [0, 1]\nout f16\nout f16\n"
+            "%0 = f32 load 0\n%1 = f32 load 1\n%2 = f32 store 0 %0\n%3 = f32 store 1 %1\n");
+  EXPECT_TRUE(CopyProgram(1, DataType::kBool, 1).Verify().ok());
+}
+
 TEST(ProgramText, KeepsEveryValue) {
   const std::string text =
       "loop 1\nin i32 [0]\nout i32\nout f64\nout bool\n"

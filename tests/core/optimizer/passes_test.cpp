@@ -146,6 +146,53 @@ TEST(RecogniseAttention, ReadsRepeatedKeysWhereTheyAre) {
   EXPECT_EQ(CountKind(network, LayerKind::kExpand), 0);
 }
 
+// Attention of 3 queries and 4 keys behind a mask, whose text comes first.
+std::string Masked(const std::string& mask, const std::string& attributes = "") {
+  return StrCat(
+      "input %q : f32[2, 6, 3, 4]\ninput %k : f32[2, 2, 4, 4]\ninput %v : f32[2, 2, 4, 5]\n", mask,
+      "%y = Attention(%q, %k, %v, %m) {scale=0.5", attributes, "}\noutput \"y\" %y\n");
+}
+
+const std::string kLowerTriangle = "1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 0";
+
+TEST(CausalMasks, MasksThatHideLaterKeysAreNotRead) {
+  const std::string masks[] = {
+      StrCat("%m = Constant() data [", kLowerTriangle, "] : bool[3, 4]\n"),
+      StrCat("%m = Constant() data [", kLowerTriangle, ", ", kLowerTriangle,
+             "] : bool[2, 1, 3, 4]\n"),
+      StrCat("%c = Constant() data [", kLowerTriangle,
+             "] : bool[1, 1, 3, 4]\n%m = Expand(%c) {dims=sym[2, 6, 3, 4]}\n"),
+      "%m = Constant() data [0, -inf, -inf, -inf, 0, 0, -inf, -inf, -0.0, 0, 0, -inf] : f32[3, "
+      "4]\n",
+  };
+  for (const std::string& mask : masks) {
+    const ir::Network network = Apply(CausalMasks, Masked(mask, ", causal=false"));
+    const ir::Layer& attention = Only(network, LayerKind::kAttention);
+    EXPECT_EQ(attention.inputs.size(), 3U) << mask;
+    EXPECT_TRUE(attention.attrs.Bool("causal")) << mask;
+    EXPECT_EQ(attention.attrs.Double("scale"), 0.5);
+  }
+}
+
+TEST(CausalMasks, OtherMasksStay) {
+  const std::string masks[] = {
+      "%m = Constant() data [1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 1] : bool[3, 4]\n",
+      "%m = Constant() data [1, 0, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0] : bool[3, 4]\n",
+      StrCat("%m = Constant() data [", kLowerTriangle,
+             ", 1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0] : bool[2, 1, 3, 4]\n"),
+      "%m = Constant() data [1, 0, 0, 0] : bool[1, 4]\n",
+      "%c = Constant() data [1, 0, 0, 0] : bool[1, 4]\n%m = Expand(%c) {dims=sym[3, 4]}\n",
+      "%m = Constant() data [1] : bool[1, 1]\n",
+      "input %m : bool[3, 4]\n",
+      "%m = Constant() data [0, -9e9, -9e9, -9e9, 0, 0, -9e9, -9e9, 0, 0, 0, -9e9] : f32[3, 4]\n",
+      "%m = Constant() data [1, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 0] : f32[3, 4]\n",
+  };
+  for (const std::string& mask : masks) {
+    const ir::Network network = Apply(CausalMasks, Masked(mask));
+    EXPECT_EQ(Only(network, LayerKind::kAttention).inputs.size(), 4U) << mask;
+  }
+}
+
 TEST(RecogniseRotary, FindsRotateHalf) {
   const std::string head =
       "symbol s 1 3 9\ninput %x : f32[2, 3, s, 8]\ninput %c : f32[1, 1, s, 8]\n"

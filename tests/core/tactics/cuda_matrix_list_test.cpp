@@ -93,6 +93,32 @@ TEST(CudaMatrixList, FewChannelsArePaddedTapByTap) {
   EXPECT_EQ(dims, (Dims{1, 8}));
 }
 
+TEST(CudaMatrixList, FirstConvolutionsReadImagesOfAnyOrder) {
+  ir::Network network;
+  const TensorId x = network.AddInput("x", DataType::kFloat32, {1, 5, 5, 2});
+  const TensorId w = network.AddConstant(Counting({8, 1, 2, 2}), "w");
+  ASSERT_TRUE(network.AddLayer(LayerKind::kConvolution, {x, w}, Windows(1), "conv").ok());
+  const auto spec = Describe(network);
+  ASSERT_TRUE(spec.ok()) << spec.status().ToString();
+  EXPECT_EQ(spec->kernel, "cuda.first_convolution");
+  EXPECT_EQ(spec->operands[0].need, LayoutNeed::kAny);
+  Dims dims;
+  const std::vector<float> values = Packed(*spec, &dims);
+  EXPECT_EQ(dims, (Dims{4, 8}));
+  EXPECT_EQ(std::vector<float>(values.begin(), values.begin() + 9),
+            (std::vector<float>{1, 5, 9, 13, 17, 21, 25, 29, 2}));
+}
+
+TEST(CudaMatrixList, WideFirstConvolutionsUseTensorCores) {
+  ir::Network network;
+  const TensorId x = network.AddInput("x", DataType::kFloat32, {1, 9, 9, 3});
+  const TensorId w = network.AddConstant(Counting({64, 7, 7, 3}), "w");
+  ASSERT_TRUE(network.AddLayer(LayerKind::kConvolution, {x, w}, Windows(1), "conv").ok());
+  const auto spec = Describe(network);
+  ASSERT_TRUE(spec.ok()) << spec.status().ToString();
+  EXPECT_EQ(spec->kernel, "cuda.convolution");
+}
+
 TEST(CudaMatrixList, DepthwiseWeightsAreTapsByChannels) {
   ir::Network network;
   const TensorId x = network.AddInput("x", DataType::kFloat32, {1, 5, 5, 3});

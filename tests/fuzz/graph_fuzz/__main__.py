@@ -117,6 +117,7 @@ def main(argv: list[str] | None = None) -> int:
         arguments.seconds,
         arguments.varied,
         done,
+        arguments.device,
     )
     print(report.summary())
     return 1 if report.failures else 0
@@ -128,6 +129,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seeds", type=_seeds, default=range(1, 301), metavar="FROM:TO", help="without TO"
     )
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
+    parser.add_argument("--device", default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--out", type=Path, help="folder for failures; its seeds are not run again")
     parser.add_argument("--show", action="store_true", help="print the programs and stop")
     parser.add_argument("--whole", action="store_true", help="do not minimise failures")

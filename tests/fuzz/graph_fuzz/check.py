@@ -142,6 +142,8 @@ def _attempt(program: Program, function: Callable[..., Any]) -> list[Step] | Exc
 
 def _build(program: Program, options: Options) -> Callable[..., Any]:
     settings = dict(options.settings)
+    if program.device != "cpu":
+        settings["device"] = torch_tensorrt.Device(program.device)
     module = program.module()
     dynamic = program.worlds > 1
     if options.entry == "jit":
@@ -161,7 +163,7 @@ def input_spec(program: Program, leaf: Leaf) -> Any:
     """The tensor of a static input, the range of a dynamic one."""
     shapes = leaf.shapes
     if len(shapes) == 1:
-        return leaf.tensor(0, program.seed)
+        return leaf.tensor(0, program.seed, device=program.device)
     return torch_tensorrt.Input(
         min_shape=tuple(map(min, zip(*shapes, strict=True))),
         opt_shape=shapes[0],
@@ -189,7 +191,9 @@ def _control(
             )
         else:
             specs = [input_spec(program, leaf) for leaf in program.inputs]
-            captured = torch_tensorrt.dynamo.trace(program.module(), arg_inputs=specs)
+            captured = torch_tensorrt.dynamo.trace(
+                program.module(), arg_inputs=specs, device=program.device
+            )
             if decomposed:
                 captured = captured.run_decompositions()
             if options.entry == "saved":

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tests.fuzz.graph_fuzz.program import Program, namespace, targets
+from tests.fuzz.graph_fuzz.program import Program, namespace, placed, targets
 
 #: Added to the bound on the root mean square error, relative to the size of the values.
 _SLACK = {torch.float64: 1e-12, torch.float32: 3e-6, torch.float16: 1e-3, torch.bfloat16: 8e-3}
@@ -214,8 +214,13 @@ def noisy_runs(program: Program, until: int) -> list[Step]:
 
 def _noisy_run(program: Program, until: int, number: int) -> Step:
     source = torch.Generator().manual_seed(number)
-    own = SimpleNamespace(**{leaf.name[5:]: leaf.tensor(0, program.seed) for leaf in program.state})
-    lines = [compile(line, "<line>", "exec") for line in program.lines]
+    own = SimpleNamespace(
+        **{
+            leaf.name[5:]: leaf.tensor(0, program.seed, device=program.device)
+            for leaf in program.state
+        }
+    )
+    lines = [compile(placed(line, program.device), "<line>", "exec") for line in program.lines]
 
     def function(*inputs: torch.Tensor) -> Sequence[torch.Tensor]:
         scope = {**namespace(), "self": own}
@@ -234,7 +239,7 @@ def _noisy_run(program: Program, until: int, number: int) -> Step:
 def _disturb(value: torch.Tensor, source: torch.Generator) -> None:
     if not value.is_floating_point() or value.is_inference():
         return
-    noise = torch.rand(value.shape, generator=source, dtype=torch.float64) * 2 - 1
+    noise = torch.rand(value.shape, generator=source, dtype=torch.float64).to(value.device) * 2 - 1
     factor = 1 + noise * torch.finfo(value.dtype).eps
     with torch.no_grad():
         try:

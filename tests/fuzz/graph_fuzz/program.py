@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 
 NAME = re.compile(r"\b(?:self\.[pb]\d+|[xv]\d+)\b")
+#: Functions that make tensors out of numbers.
+_FACTORY = re.compile(r"torch\.(?:arange|eye|full|linspace|ones|tensor|zeros)\(")
 _TARGETS = re.compile(r"^(v\d+(?:, v\d+)*) = ")
 
 DTYPES: dict[str, torch.dtype] = {
@@ -63,18 +65,23 @@ class Leaf:
         """Its shape in one world."""
         return self.shapes[min(world, len(self.shapes) - 1)]
 
-    def tensor(self, world: int, seed: int, wide: bool = False) -> torch.Tensor:
+    def tensor(
+        self, world: int, seed: int, wide: bool = False, device: str = "cpu"
+    ) -> torch.Tensor:
         """A new tensor, always the same for the same arguments.
 
         Args:
             wide: floats as float64, with the values that the narrow type has.
+            device: where it is; its values are the same everywhere.
         """
         number = sum(ord(c) * 131**i for i, c in enumerate(self.name))
         source = torch.Generator().manual_seed(seed * 1009 + number * 31 + world)
         dtype = DTYPES[self.dtype]
         target = torch.float64 if wide and dtype.is_floating_point else dtype
         return _laid_out(
-            self.shape(world), self.layout, lambda shape: self._fill(shape, source).to(target)
+            self.shape(world),
+            self.layout,
+            lambda shape: self._fill(shape, source).to(device, target),
         )
 
     def _fill(self, shape: Shape, source: torch.Generator) -> torch.Tensor:
@@ -112,6 +119,7 @@ class Program:
     Attributes:
         worlds: Number of sets of sizes: the first is the one of capture.
         seed: Of the values of inputs and state.
+        device: Where inputs, state and what lines make are.
     """
 
     inputs: tuple[Leaf, ...]
@@ -119,6 +127,7 @@ class Program:
     lines: tuple[str, ...]
     outputs: tuple[str, ...]
     seed: int = 0
+    device: str = "cpu"
 
     @property
     def worlds(self) -> int:
@@ -142,7 +151,7 @@ class Program:
             *(f"        {line}" for line in init),
             "",
             f"    def forward({arguments}):",
-            *(f"        {line}" for line in self.lines),
+            *(f"        {placed(line, self.device)}" for line in self.lines),
             f"        return ({result})",
         ]
         return "\n".join(lines) + "\n"
@@ -154,12 +163,13 @@ class Program:
         linecache.cache[name] = (len(text), None, text.splitlines(True), name)
         scope = namespace(wide)
         exec(compile(text, name, "exec"), scope)
-        state = {leaf.name[5:]: leaf.tensor(0, self.seed, wide) for leaf in self.state}
+        state = {leaf.name[5:]: leaf.tensor(0, self.seed, wide, self.device) for leaf in self.state}
         return scope["Graph"](state).eval()
 
     def arguments(self, world: int, wide: bool = False, call: int = 0) -> list[torch.Tensor]:
         """New tensors for the inputs."""
-        return [leaf.tensor(world, self.seed + 7919 * call, wide) for leaf in self.inputs]
+        seed = self.seed + 7919 * call
+        return [leaf.tensor(world, seed, wide, self.device) for leaf in self.inputs]
 
     def pruned(self) -> Program:
         """Without the lines, inputs and state that nothing needs; lines that write stay."""
@@ -175,6 +185,19 @@ class Program:
             inputs=tuple(leaf for leaf in self.inputs if leaf.name in needed),
             state=tuple(leaf for leaf in self.state if leaf.name in needed),
         )
+
+
+def placed(line: str, device: str) -> str:
+    """``line`` with its new tensors made on ``device``."""
+    if device == "cpu":
+        return line
+    for found in reversed(list(_FACTORY.finditer(line))):
+        depth, end = 1, found.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(line[end], 0)
+            end += 1
+        line = f"{line[: end - 1]}, device={device!r}{line[end - 1 :]}"
+    return line
 
 
 def targets(line: str) -> list[str]:
@@ -219,7 +242,9 @@ def pytest_case(program: Program, options: dict[str, Any], note: str = "") -> st
         + leaves("state", program.state)
         + f"    lines=(\n{body}    ),\n"
         + f"    outputs={program.outputs!r},\n"
-        + f"    seed={program.seed},\n)\n"
+        + f"    seed={program.seed},\n"
+        + ("" if program.device == "cpu" else f"    device={program.device!r},\n")
+        + ")\n"
         + f"require_pass(program, Options(**{options!r}))\n"
     )
     comment = "".join(f"    # {line}\n" for line in note.splitlines()[:6])

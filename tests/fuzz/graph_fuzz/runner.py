@@ -33,8 +33,8 @@ RENEWED_AFTER = 250
 class Worker:
     """One worker process, started when it is needed."""
 
-    def __init__(self, isa: str = "") -> None:
-        self._isa = isa
+    def __init__(self, isa: str = "", device: str = "cpu") -> None:
+        self._isa, self._device = isa, device
         self._process: subprocess.Popen[bytes] | None = None
 
     def check(
@@ -68,7 +68,7 @@ class Worker:
         if self._isa:
             environment["TORCHTRT_FORCE_ISA"] = self._isa
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fuzz.graph_fuzz.worker"],
+            [sys.executable, "-m", "tests.fuzz.graph_fuzz.worker", self._device],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
@@ -171,6 +171,7 @@ def run_seeds(
     seconds: float = float("inf"),
     varied: int = 0,
     done: Callable[[int, Verdict], None] = lambda seed, verdict: None,
+    device: str = "cpu",
 ) -> Report:
     """Checks the programs of all seeds.
 
@@ -182,10 +183,11 @@ def run_seeds(
         seconds: No new program is begun after these.
         varied: Every so many programs one is compiled in all variants; 0: none.
         done: Told of each seed when it is through, one at a time.
+        device: Where the programs run.
 
     An interruption from the keyboard ends the run after the programs in hand.
     """
-    run = _Run(seeds, small, found, same, seconds, varied, done)
+    run = _Run(seeds, small, found, same, seconds, varied, done, device)
     threads = [threading.Thread(target=run.work) for _ in range(jobs)]
     for thread in threads:
         thread.start()
@@ -212,6 +214,7 @@ class _Run:
         seconds: float,
         varied: int,
         done: Callable[[int, Verdict], None],
+        device: str,
     ) -> None:
         self.report = Report()
         self.start = time.monotonic()
@@ -222,6 +225,7 @@ class _Run:
         self._chunks = 0
         self._small, self._same, self._varied = small, same, varied
         self._found, self._done = found, done
+        self._device = device
 
     def work(self) -> None:
         """Checks seeds until none is left."""
@@ -229,7 +233,7 @@ class _Run:
             taken, isa = self._chunk()
             if not taken:
                 return
-            worker = Worker(isa)
+            worker = Worker(isa, self._device)
             try:
                 for seed in taken:
                     if time.monotonic() > self.stop_at:
@@ -245,7 +249,8 @@ class _Run:
             count = min(RENEWED_AFTER, len(self._pending))
             taken = [self._pending.pop() for _ in range(count)]
             self._chunks += 1
-            return taken, ISAS[(self._chunks - 1) % len(ISAS)]
+            isas = ISAS if self._device == "cpu" else ("",)
+            return taken, isas[(self._chunks - 1) % len(isas)]
 
     def _check(self, seed: int, worker: Worker, isa: str) -> Verdict:
         first, program, chosen = worker.check(None, seed, None)

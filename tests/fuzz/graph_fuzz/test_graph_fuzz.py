@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -11,7 +13,7 @@ from tests.fuzz.graph_fuzz.compare import unequal
 from tests.fuzz.graph_fuzz.draw import SPECIFICATIONS
 from tests.fuzz.graph_fuzz.generate import Options, generate, options
 from tests.fuzz.graph_fuzz.minimise import minimise
-from tests.fuzz.graph_fuzz.program import Leaf, Program, namespace, pytest_case
+from tests.fuzz.graph_fuzz.program import Leaf, Program, namespace, placed, pytest_case
 from tests.fuzz.graph_fuzz.runner import Failure, Worker, run_seeds, shrink
 
 SEEDS, CHUNK = 300, 50
@@ -54,6 +56,31 @@ def test_values_of_generated_programs_are_finite() -> None:
             with torch.no_grad():
                 for value in program.module()(*program.arguments(world)):
                     assert bool(torch.isfinite(value).all())
+
+
+def test_programs_for_another_device_make_everything_there() -> None:
+    line = (
+        "v0 = x0 * (torch.zeros(x0.shape[-1], dtype=f32) + torch.arange(4)) + torch.ones_like(x0)"
+    )
+    assert placed(line, "cpu") == line
+    assert placed(line, "meta") == (
+        "v0 = x0 * (torch.zeros(x0.shape[-1], dtype=f32, device='meta') + "
+        "torch.arange(4, device='meta')) + torch.ones_like(x0)"
+    )
+    state = (Leaf("self.p0", ((4,),)),)
+    program = replace(_program(line, "v1 = v0 + self.p0", outputs=("v1",)), state=state)
+    program = replace(program, device="meta")
+    inputs = program.arguments(0)
+    assert [value.device.type for value in inputs] == ["meta", "meta"]
+    assert program.module()(*inputs)[0].device.type == "meta"
+    assert "device='meta'," in pytest_case(program, {})
+
+
+def test_values_of_leaves_are_the_same_on_every_device() -> None:
+    for layout in ("packed", "permuted", "stepped", "expanded", "offset"):
+        leaf = Leaf("x0", ((3, 4),), layout=layout)
+        here, there = leaf.tensor(0, 5), leaf.tensor(0, 5, device="meta")
+        assert (here.shape, here.stride()) == (there.shape, there.stride())
 
 
 class _Wrong(torch.nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from tests.fuzz.graph_fuzz.check import require_pass
 from tests.fuzz.graph_fuzz.generate import Options
@@ -45,6 +46,21 @@ def test_a_size_that_an_expression_does_not_determine() -> None:
         seed=1022,
     )
     require_pass(program, Options("jit", (ONE, ("decompose_attention", True))))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+def test_no_images_on_a_gpu() -> None:
+    # crash: a copy that turns the dims of nothing divided by zero
+    program = Program(
+        inputs=(Leaf("x0", ((0, 31, 33),), "f64"),),
+        state=(Leaf("self.p0", ((62, 1, 2),), "f64"),),
+        lines=("v0 = F.conv1d(x0, self.p0, None, stride=2, padding=1, dilation=1, groups=31)",),
+        outputs=("v0",),
+        seed=1004,
+        device="cuda",
+    )
+    require_pass(program, Options("compile", (ONE,)))
 
 
 @pytest.mark.parametrize("entry", ["compile", "saved", "jit"])

@@ -50,7 +50,7 @@ def test_the_command_goes_on_where_it_was_cut_short(
 ) -> None:
     asked: list[list[int]] = []
 
-    def run(seeds, jobs, small, found, same, seconds, varied, done):  # type: ignore[no-untyped-def]
+    def run(seeds, jobs, small, found, same, seconds, varied, done, device):  # type: ignore[no-untyped-def]
         asked.append(list(seeds))
         for seed in asked[-1][:2]:
             done(seed, Verdict("pass"))

@@ -1,4 +1,4 @@
-"""A process that checks programs: a crash or a hang ends it and nothing else.
+"""A process that checks programs on a device, its argument. A crash or a hang ends it alone.
 
 It reads pickled requests from its standard input, ``(program or None, seed, options)``, and answers
 with two pickles, the program and the options, then the verdict, each after its length in 8 bytes.
@@ -7,6 +7,7 @@ Only its parent talks to it.
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import os
 import pickle
@@ -23,11 +24,15 @@ def main() -> None:
     warnings.simplefilter("ignore")
     import logging
 
+    import torch
+
     from tests.fuzz.graph_fuzz.check import Verdict, check
     from tests.fuzz.graph_fuzz.generate import Options, generate, options
     from tests.fuzz.graph_fuzz.runner import nothing
 
     logging.getLogger("torch_tensorrt").propagate = False
+    device = sys.argv[1] if len(sys.argv) > 1 else "cpu"
+    torch.backends.cudnn.allow_tf32 = False  # eager's error is the measure
     served = 0
     while True:
         try:
@@ -36,7 +41,8 @@ def main() -> None:
             return
         verdict = None
         try:
-            made = program or generate(seed), chosen or options(seed)
+            program = program or dataclasses.replace(generate(seed), device=device)
+            made = program, chosen or options(seed)
         except Exception:  # a fault of the fuzzer, as below
             made = nothing(seed), Options()
             verdict = Verdict("internal", traceback.format_exc()[-1500:])

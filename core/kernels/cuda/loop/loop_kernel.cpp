@@ -62,23 +62,6 @@ DataType BitsType(DataType type) {
   }
 }
 
-loop::Program CopyProgram(int rank, DataType type) {
-  loop::Program program;
-  program.rank = rank;
-  loop::Input input{type, {}, false};
-  for (int d = 0; d < rank; ++d) input.map.push_back(static_cast<int8_t>(d));
-  program.inputs.push_back(std::move(input));
-  program.outputs.push_back({type, false});
-  loop::Instr load;
-  load.kind = loop::InstrKind::kLoad;
-  load.type = type;
-  loop::Instr store = load;
-  store.kind = loop::InstrKind::kStore;
-  store.args[0] = 0;
-  program.instrs = {load, store};
-  return program;
-}
-
 constexpr size_t kMaxBatchDims = 3;  // of row_transpose.cu
 
 // The outer dim along which the input is dense, when the copy turns it against the inner one and
@@ -118,6 +101,7 @@ Status AddTranspose(StepPlan& plan, const JoinedDomain& domain, size_t turned, c
     strides[1][at] = out.strides[batch[k]];
     blocks *= sizes[at];
   }
+  if (blocks == 0) return Status::Ok();
   if (blocks > INT32_MAX) return Unsupported("[cuda.copy] a transpose of ", blocks, " tiles");
   ParamBlock params;
   params.Pointer(from.place).Pointer(to.place).Int(size_a).Int(domain.inner);
@@ -129,6 +113,7 @@ Status AddTranspose(StepPlan& plan, const JoinedDomain& domain, size_t turned, c
   device::cuda::LaunchConfig config;
   config.grid[0] = static_cast<unsigned>(blocks);
   config.block[0] = 256;
+  config.overlap_previous = true;
   return plan.AddFile(
       "row_transpose.cu", "transpose",
       {StrCat("-DELEMENT=u", SizeOf(from.view.dtype) * 8), StrCat("-DkTile=", tile)}, config,
@@ -186,6 +171,7 @@ Status AddLoop(StepPlan& plan, const loop::Program& program, const Dims& domain,
   device::cuda::LaunchConfig config;
   config.grid[0] = static_cast<unsigned>(loop.blocks);
   config.block[0] = static_cast<unsigned>(loop.threads);
+  config.overlap_previous = true;
   return plan.Add(MakeSource(name, std::move(text)), "trt_loop", config, ParamsOf(loop, places));
 }
 
@@ -209,7 +195,7 @@ Status AddCopy(StepPlan& plan, const Placed& from, const Placed& to) {
   Placed source = from;
   Placed target = to;
   source.view.dtype = target.view.dtype = BitsType(from.view.dtype);
-  const loop::Program program = CopyProgram(to.view.rank, target.view.dtype);
+  const loop::Program program = loop::CopyProgram(to.view.rank, target.view.dtype, 1);
   const Dims domain(to.view.dims.begin(), to.view.dims.begin() + to.view.rank);
   TRT_ASSIGN_OR_RETURN(
       const JoinedDomain joined,

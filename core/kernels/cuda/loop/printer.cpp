@@ -41,7 +41,8 @@ class LoopPrinter {
     }
     text += "\n" + ParamStruct();
     text += StrCat("\nextern \"C\" __global__ void __launch_bounds__(", plan_.threads,
-                   ") trt_loop(const Params p) {\n");
+                   ") trt_loop(const Params p) {\n"
+                   "  WaitForPrevious();\n");
     text += Indented(plan_.rows ? RowKernel() : PointwiseKernel(), 2);
     return text + "}\n";
   }

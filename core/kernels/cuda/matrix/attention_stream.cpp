@@ -106,9 +106,9 @@ Result<std::unique_ptr<AttentionStream>> AttentionStream::Create(const Gpu& gpu,
   stream->shape_ = ChooseShape(gpu.info(), p, problem.batch);
   stream->batch_ = problem.batch;
   const Shape& shape = stream->shape_;
-  TRT_ASSIGN_OR_RETURN(
-      stream->function_,
-      gpu.Load(MakeSource("attention stream", SourceOf(p, problem, shape)), "trt_attention"));
+  TRT_ASSIGN_OR_RETURN(stream->function_,
+                       gpu.Load(MakeSource("attention stream", SourceOf(p, problem, shape)),
+                                "trt_attention_stream"));
   const int64_t rows = int64_t{shape.warpgroups} * kRowsPerGroup;
   const int64_t parts = Parts(p.d);
   const int64_t parts_v = Parts(p.d_v);

@@ -4,7 +4,9 @@
 
 #include "core/kernels/cpu/gemm/geometry.h"
 #include "core/kernels/cuda/launch.h"
+#include "core/kernels/cuda/matrix/gemv.h"
 #include "core/kernels/cuda/matrix/kernels.h"
+#include "core/kernels/cuda/matrix/library.h"
 #include "core/kernels/cuda/matrix/product.h"
 #include "core/kernels/cuda/sources.h"
 
@@ -122,9 +124,18 @@ Result<Prepared> ConvolutionKernel::Prepare(const PrepareArgs& args) const {
   TRT_ASSIGN_OR_RETURN(ResultPlan result, result_.Prepare("cuda.convolution", args.inputs,
                                                           args.outputs[0], params_.out_channels));
   auto state = std::make_unique<ConvolutionState>();
+  if (!p.windows && Channels() == params_.in_channels && GemvState::Takes(p)) {
+    TRT_ASSIGN_OR_RETURN(state->product,
+                         GemvState::Create("cuda.convolution", args.gpu, p, std::move(result)));
+    return Prepared{std::move(state), 0};
+  }
+  if (Channels() == params_.in_channels) {
+    TRT_ASSIGN_OR_RETURN(state->product,
+                         CreateFastest("cuda.convolution", args, p, result_, result));
+    return Prepared{std::move(state), 0};
+  }
   TRT_ASSIGN_OR_RETURN(state->product,
                        CreateProduct("cuda.convolution", args.gpu, p, std::move(result)));
-  if (Channels() == params_.in_channels) return Prepared{std::move(state), 0};
   TRT_RETURN_IF_ERROR(PreparePadding(args.gpu, x, state.get()));
   const auto bytes = static_cast<size_t>(state->pad.pixels * Channels()) * SizeOf(x.dtype);
   return Prepared{std::move(state), bytes};

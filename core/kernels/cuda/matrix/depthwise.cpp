@@ -13,6 +13,8 @@ namespace torch_tensorrt::core::kernels::cuda {
 namespace {
 
 constexpr int kThreads = 128;  // as in depthwise.cu
+// Fewer threads than this leave a multiprocessor waiting for its loads.
+constexpr int64_t kThreadsOfMultiprocessor = 512;
 
 // Params of depthwise.cu.
 struct Params {
@@ -48,10 +50,11 @@ class DepthwiseKernel final : public Kernel {
 
  private:
   Params ParamsOf(const ConvolutionSize& size, int vector, int outputs) const;
-  // `vector` channels per thread.
+  // `vector` channels and `outputs` neighbours per thread.
   Result<DepthwiseState::Variant> Load(const device::cuda::Gpu& gpu, const DepthwiseState& state,
-                                       int vector) const;
-  std::string SourceOf(DataType dtype, int vector, int outputs, const std::string& result) const;
+                                       int vector, int outputs) const;
+  std::string SourceOf(DataType dtype, int vector, int outputs, bool early,
+                       const std::string& result) const;
 
   ConvolutionParams params_;
   ResultStage result_;
@@ -92,13 +95,13 @@ Params DepthwiseKernel::ParamsOf(const ConvolutionSize& size, int vector, int ou
   return p;
 }
 
-std::string DepthwiseKernel::SourceOf(DataType dtype, int vector, int outputs,
+std::string DepthwiseKernel::SourceOf(DataType dtype, int vector, int outputs, bool early,
                                       const std::string& result) const {
   return StrCat(Define("TRT_IN", StorageName(dtype)), Define("VECTOR", vector),
-                Define("OUTPUTS", outputs), Define("KERNEL_H", params_.kernel_h),
-                Define("KERNEL_W", params_.kernel_w), Define("STRIDE_W", params_.stride_w),
-                Define("DILATION_W", params_.dilation_w), "#include \"tile_load.cuh\"\n", result,
-                SourceText("depthwise.cu"));
+                Define("EARLY", early ? 1 : 0), Define("OUTPUTS", outputs),
+                Define("KERNEL_H", params_.kernel_h), Define("KERNEL_W", params_.kernel_w),
+                Define("STRIDE_W", params_.stride_w), Define("DILATION_W", params_.dilation_w),
+                "#include \"tile_load.cuh\"\n", result, SourceText("depthwise.cu"));
 }
 
 Result<Prepared> DepthwiseKernel::Prepare(const PrepareArgs& args) const {
@@ -128,20 +131,34 @@ Result<Prepared> DepthwiseKernel::Prepare(const PrepareArgs& args) const {
   if (args.gpu == nullptr || out.numel() == 0) return Prepared{std::move(state), 0};
   int vector = x.dtype == DataType::kFloat32 ? 4 : 8;
   while (params_.in_channels % vector != 0) vector /= 2;
-  TRT_ASSIGN_OR_RETURN(state->wide, Load(*args.gpu, *state, vector));
+  int outputs = size.out_w >= 4 && params_.kernel_w <= 7 ? 4 : 1;
+  // Small images in smaller pieces: threads that wait for one load after the other are slow where
+  // they are few.
+  const int64_t wanted = kThreadsOfMultiprocessor * std::max(args.gpu->info().multiprocessors, 1);
+  const auto threads = [&] {
+    return size.batch * size.out_h * CeilDiv(size.out_w, outputs) * (params_.in_channels / vector);
+  };
+  while (outputs > 1 && threads() < wanted) outputs /= 2;
+  while (vector * static_cast<int>(SizeOf(x.dtype)) > 4 && threads() < wanted) vector /= 2;
+  TRT_ASSIGN_OR_RETURN(state->wide, Load(*args.gpu, *state, vector, outputs));
   return Prepared{std::move(state), 0};
 }
 
 Result<DepthwiseState::Variant> DepthwiseKernel::Load(const device::cuda::Gpu& gpu,
-                                                      const DepthwiseState& state,
-                                                      int vector) const {
-  const int outputs = state.size.out_w >= 4 && params_.kernel_w <= 7 ? 4 : 1;
+                                                      const DepthwiseState& state, int vector,
+                                                      int outputs) const {
   DepthwiseState::Variant v;
   v.params = ParamsOf(state.size, vector, outputs);
-  const auto source =
-      MakeSource("depthwise", SourceOf(state.dtype, vector, outputs, state.result.text));
-  TRT_ASSIGN_OR_RETURN(v.function, gpu.Load(source, "trt_depthwise"));
   const int64_t threads = int64_t{v.params.vectors} * v.params.groups * v.params.rows;
+  // Registers for all weights: where few threads wait for each load, and not many are needed.
+  constexpr int64_t kMostEarlyBytes = 200;
+  const int64_t weights =
+      params_.kernel_h * params_.kernel_w * vector * static_cast<int64_t>(SizeOf(state.dtype));
+  const bool early = weights <= kMostEarlyBytes &&
+                     threads < 2 * kThreadsOfMultiprocessor * gpu.info().multiprocessors;
+  const auto source =
+      MakeSource("depthwise", SourceOf(state.dtype, vector, outputs, early, state.result.text));
+  TRT_ASSIGN_OR_RETURN(v.function, gpu.Load(source, "trt_depthwise"));
   v.config.grid[0] = static_cast<unsigned>(CeilDiv(threads, kThreads));
   v.config.block[0] = kThreads;
   v.config.overlap_previous = gpu.info().compute_major >= 9;
@@ -155,10 +172,11 @@ Status DepthwiseKernel::Run(const RunArgs& args) const {
   const bool aligned = IsAligned(args.inputs[0].data) && IsAligned(args.inputs[1].data) &&
                        IsAligned(bias) && IsAligned(args.outputs[0].data);
   if (!aligned && !state.any.has_value()) {
-    TRT_ASSIGN_OR_RETURN(state.any, Load(*args.gpu, state, 1));
+    TRT_ASSIGN_OR_RETURN(state.any, Load(*args.gpu, state, 1, 1));
   }
   DepthwiseState::Variant& v = aligned ? *state.wide : *state.any;
-  v.params.x = args.inputs[0].data;
+  // An image of no pixels in padding has no memory.
+  v.params.x = args.inputs[args.inputs[0].numel() == 0 ? 1 : 0].data;
   v.params.w = args.inputs[1].data;
   v.params.bias = bias;
   v.params.out = args.outputs[0].data;

@@ -125,14 +125,24 @@ Memory& Choices() {
   return memory;
 }
 
-std::string KeyOf(const Gpu& gpu, const Product& p, const ResultStage& stage) {
-  const auto plain = stage.Plain();
+// Equal for equal work: the text of the result says what is done to it.
+std::string KeyOf(const Gpu& gpu, const Product& p, const ResultPlan& result) {
+  const ConvShape& c = p.conv;
+  const std::string windows =
+      p.windows ? StrCat(" ", c.in_h, " ", c.in_w, " ", c.in_c, " ", c.kernel_h, " ", c.kernel_w,
+                         " ", c.stride_h, " ", c.stride_w, " ", c.dilation_h, " ", c.dilation_w,
+                         " ", c.pad_top, " ", c.pad_left, " ", c.out_h, " ", c.out_w)
+                : "";
   return StrCat(gpu.info().ordinal, " ", DataTypeName(p.dtype), " ", p.m, " ", p.n, " ", p.k, " ",
-                p.a.row, " ", p.b.row, " ", plain->bias >= 0, plain->addend >= 0, plain->relu);
+                p.batch_count(), " ", p.a.row, " ", p.b.row, windows, " ",
+                std::hash<std::string>{}(result.text));
 }
 
-// The fastest offer, or -1 for `own`; nothing when they cannot be timed.
+constexpr int kOwn = -1, kOther = -2;  // else an offer of the library
+
+// The fastest; nothing when they cannot be timed.
 std::optional<int> Choose(const PrepareArgs& args, const ResultStage& stage, MatrixState* own,
+                          MatrixState* other,
                           const std::vector<std::unique_ptr<LibraryState>>& offers) {
   const auto capturing = args.gpu->IsCapturing(nullptr);
   if (!capturing.ok() || *capturing) return std::nullopt;
@@ -140,8 +150,16 @@ std::optional<int> Choose(const PrepareArgs& args, const ResultStage& stage, Mat
   if (!bench.has_value()) return std::nullopt;
   const auto base = bench->Time(own, stage);
   if (!base.has_value()) return std::nullopt;
-  int best = -1;
-  double least = *base / kLeastGain;
+  int best = kOwn;
+  double least = *base;
+  if (other != nullptr) {
+    const auto time = bench->Time(other, stage);
+    if (time.has_value() && *time < least) {
+      least = *time;
+      best = kOther;
+    }
+  }
+  least /= kLeastGain;
   for (size_t i = 0; i < offers.size(); ++i) {
     if (!offers[i]->Reserve(*args.gpu).ok()) continue;
     const auto time = bench->Time(offers[i].get(), stage);
@@ -154,23 +172,31 @@ std::optional<int> Choose(const PrepareArgs& args, const ResultStage& stage, Mat
 
 }  // namespace
 
-std::unique_ptr<MatrixState> FasterOf(const PrepareArgs& args, const Product& product,
-                                      const ResultStage& stage, std::unique_ptr<MatrixState> own) {
+Result<std::unique_ptr<MatrixState>> CreateFastest(std::string_view tag, const PrepareArgs& args,
+                                                   const Product& product, const ResultStage& stage,
+                                                   const ResultPlan& result) {
+  TRT_ASSIGN_OR_RETURN(auto own, CreateProduct(tag, args.gpu, product, result));
   if (args.gpu == nullptr || args.outputs[0].numel() == 0 || product.k == 0) return own;
+  const std::string key = KeyOf(*args.gpu, product, result);
+  std::optional<int> choice = Choices().Find(key);
+  if (choice == kOwn) return own;
+  std::unique_ptr<MatrixState> other;
+  if (!choice.has_value() || *choice == kOther) {
+    TRT_ASSIGN_OR_RETURN(other, CreateOtherProduct(tag, args.gpu, product, result));
+  }
   auto offers =
       LibraryState::Offers(*args.gpu, product, stage, args.inputs, args.outputs[0], kMostOffers);
-  if (offers.empty()) return own;
-  const std::string key = KeyOf(*args.gpu, product, stage);
-  std::optional<int> choice = Choices().Find(key);
-  if (!choice.has_value()) {
-    choice = Choose(args, stage, own.get(), offers);
-    if (!choice.has_value()) return own;
-    Choices().Keep(key, *choice);
+  if (!choice.has_value() && (other != nullptr || !offers.empty())) {
+    choice = Choose(args, stage, own.get(), other.get(), offers);
+    if (choice.has_value()) Choices().Keep(key, *choice);
   }
-  if (*choice < 0 || static_cast<size_t>(*choice) >= offers.size()) return own;
+  if (choice == kOther && other != nullptr) return other;
+  if (!choice.has_value() || *choice < 0 || static_cast<size_t>(*choice) >= offers.size()) {
+    return own;
+  }
   std::unique_ptr<LibraryState>& best = offers[static_cast<size_t>(*choice)];
   if (!best->Reserve(*args.gpu).ok()) return own;
-  return std::move(best);
+  return std::unique_ptr<MatrixState>(std::move(best));
 }
 
 }  // namespace torch_tensorrt::core::kernels::cuda

@@ -93,8 +93,7 @@ Result<Prepared> GemmKernel::Prepare(const PrepareArgs& args) const {
   if (GemvState::Takes(p)) {
     TRT_ASSIGN_OR_RETURN(state, GemvState::Create("cuda.gemm", args.gpu, p, std::move(result)));
   } else {
-    TRT_ASSIGN_OR_RETURN(state, CreateProduct("cuda.gemm", args.gpu, p, std::move(result)));
-    state = FasterOf(args, p, result_, std::move(state));
+    TRT_ASSIGN_OR_RETURN(state, CreateFastest("cuda.gemm", args, p, result_, result));
   }
   return Prepared{std::move(state), 0};
 }

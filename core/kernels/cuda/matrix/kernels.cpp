@@ -11,6 +11,8 @@ std::span<const KernelEntry> CudaMatrixKernels() {
       {"cuda.attention", cuda::CreateAttention, layers::LayerKind::kAttention, nullptr},
       {"cuda.depthwise_convolution", cuda::CreateDepthwise, layers::LayerKind::kConvolution,
        &UnpackedFilter},
+      {"cuda.first_convolution", cuda::CreateFirstConvolution, layers::LayerKind::kConvolution,
+       &UnpackedFilter},
       {"cuda.gemm", cuda::CreateGemm, layers::LayerKind::kMatrixMultiply, &UnpackedMatrix},
       {"cuda.batched_gemm", cuda::CreateBatchedGemm, layers::LayerKind::kMatrixMultiply, nullptr},
       {"cuda.convolution", cuda::CreateConvolution, layers::LayerKind::kConvolution,

@@ -32,10 +32,12 @@ class LibraryState final : public MatrixState {
   std::shared_ptr<void> workspace_;
 };
 
-// `own`, or what the library offers where that is faster on this GPU: timed once per process and
-// problem, weights out of the cache where they are what takes the time. `own` where nothing can be
-// timed (no GPU, no memory, a stream that is being captured).
-std::unique_ptr<MatrixState> FasterOf(const PrepareArgs& args, const Product& product,
-                                      const ResultStage& stage, std::unique_ptr<MatrixState> own);
+// The fastest on this GPU of what CreateProduct and CreateOtherProduct give and the library offers:
+// timed once per process and problem, weights out of the cache where they are what takes the time.
+// The first of these where nothing can be timed (no GPU, no memory, a stream that is being
+// captured).
+Result<std::unique_ptr<MatrixState>> CreateFastest(std::string_view tag, const PrepareArgs& args,
+                                                   const Product& product, const ResultStage& stage,
+                                                   const ResultPlan& result);
 
 }  // namespace torch_tensorrt::core::kernels::cuda

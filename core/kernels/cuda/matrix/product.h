@@ -99,6 +99,11 @@ Result<std::unique_ptr<MatrixState>> CreateProduct(std::string_view tag,
                                                    const device::cuda::Gpu* gpu,
                                                    const Product& product, ResultPlan result);
 
+// The other one of these, where the model expects it to take about as long; null otherwise.
+Result<std::unique_ptr<MatrixState>> CreateOtherProduct(std::string_view tag,
+                                                        const device::cuda::Gpu* gpu,
+                                                        const Product& product, ResultPlan result);
+
 // Does `p` start at a multiple of 16 bytes?
 inline bool IsAligned(const void* p) { return reinterpret_cast<uintptr_t>(p) % 16 == 0; }
 

@@ -33,7 +33,8 @@ constexpr Candidate kCandidates[] = {
     {128, 64, 2, 1, 272, 1100},  {256, 64, 2, 1, 444, 1770},  {128, 128, 2, 2, 375, 3400},
     {192, 128, 2, 2, 540, 4700}, {128, 192, 2, 2, 550, 3800}, {64, 192, 2, 2, 330, 1500},
     {192, 64, 2, 2, 384, 2000},  {128, 64, 2, 2, 250, 2700},  {256, 160, 2, 1, 860, 3900},
-    {128, 160, 2, 1, 430, 2300}, {128, 160, 2, 2, 460, 3500},
+    {128, 160, 2, 1, 430, 2300}, {128, 160, 2, 2, 460, 3500}, {64, 64, 1, 1, 150, 1000},
+    {64, 192, 1, 1, 277, 1500},
 };
 constexpr double kStartNs = 2200;
 
@@ -166,7 +167,7 @@ Result<std::unique_ptr<StreamState>> StreamState::Create(std::string_view /*tag*
   state->tile_ = tile;
   const auto source = MakeSource(product.windows ? "convolution stream" : "gemm stream",
                                  SourceOf(product, tile, state->result_.text));
-  TRT_ASSIGN_OR_RETURN(state->function_, gpu.Load(source, "trt_gemm"));
+  TRT_ASSIGN_OR_RETURN(state->function_, gpu.Load(source, "trt_gemm_stream"));
   const int64_t tiles = CeilDiv(product.m, tile.m) * CeilDiv(product.n, tile.n);
   const int64_t blocks = std::min<int64_t>(tiles, std::max(gpu.info().multiprocessors, 1));
   state->config_.grid[0] = static_cast<unsigned>(blocks);
@@ -202,24 +203,56 @@ Status StreamState::Run(const RunArgs& args, const ResultStage& stage, const voi
   return args.gpu->Launch(function_, config_, args.stream, pointers);
 }
 
+namespace {
+
+// What the model expects of a ProductState.
+double NanosecondsOfThreads(const GpuInfo& gpu, const Product& p) {
+  // Reading windows by threads takes so much longer than the model of plain products says.
+  constexpr double kWindows = 1.5;
+  return ChooseTile(gpu, p.dtype, p.m, p.n, p.k, p.batch_count(), false).nanoseconds *
+         (p.windows ? kWindows : 1);
+}
+
+Result<std::unique_ptr<MatrixState>> CreateStream(std::string_view tag, const Gpu& gpu,
+                                                  const Product& product, const StreamTile& tile,
+                                                  ResultPlan result) {
+  TRT_ASSIGN_OR_RETURN(auto state, StreamState::Create(tag, gpu, product, tile, std::move(result)));
+  return std::unique_ptr<MatrixState>(std::move(state));
+}
+
+Result<std::unique_ptr<MatrixState>> CreateThreads(std::string_view tag, const Gpu* gpu,
+                                                   const Product& product, ResultPlan result) {
+  TRT_ASSIGN_OR_RETURN(auto state, ProductState::Create(tag, gpu, product, std::move(result)));
+  return std::unique_ptr<MatrixState>(std::move(state));
+}
+
+}  // namespace
+
 Result<std::unique_ptr<MatrixState>> CreateProduct(std::string_view tag, const Gpu* gpu,
                                                    const Product& product, ResultPlan result) {
   if (gpu != nullptr) {
     const auto stream = ChooseStream(gpu->info(), product);
-    // Reading windows by threads takes so much longer than the model of plain products says.
-    constexpr double kWindows = 1.5;
-    const double plain = ChooseTile(gpu->info(), product.dtype, product.m, product.n, product.k,
-                                    product.batch_count(), false)
-                             .nanoseconds *
-                         (product.windows ? kWindows : 1);
-    if (stream.has_value() && stream->nanoseconds < plain) {
-      TRT_ASSIGN_OR_RETURN(
-          auto state, StreamState::Create(tag, *gpu, product, stream->tile, std::move(result)));
-      return std::unique_ptr<MatrixState>(std::move(state));
+    if (stream.has_value() && stream->nanoseconds < NanosecondsOfThreads(gpu->info(), product)) {
+      return CreateStream(tag, *gpu, product, stream->tile, std::move(result));
     }
   }
-  TRT_ASSIGN_OR_RETURN(auto state, ProductState::Create(tag, gpu, product, std::move(result)));
-  return std::unique_ptr<MatrixState>(std::move(state));
+  return CreateThreads(tag, gpu, product, std::move(result));
+}
+
+Result<std::unique_ptr<MatrixState>> CreateOtherProduct(std::string_view tag, const Gpu* gpu,
+                                                        const Product& product, ResultPlan result) {
+  constexpr double kWorthATry = 1.5;  // the model is off by about as much
+  std::unique_ptr<MatrixState> none;
+  if (gpu == nullptr) return none;
+  const auto stream = ChooseStream(gpu->info(), product);
+  if (!stream.has_value()) return none;
+  const double threads = NanosecondsOfThreads(gpu->info(), product);
+  if (std::max(threads, stream->nanoseconds) >
+      kWorthATry * std::min(threads, stream->nanoseconds)) {
+    return none;
+  }
+  if (stream->nanoseconds < threads) return CreateThreads(tag, gpu, product, std::move(result));
+  return CreateStream(tag, *gpu, product, stream->tile, std::move(result));
 }
 
 }  // namespace torch_tensorrt::core::kernels::cuda

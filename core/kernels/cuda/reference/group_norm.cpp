@@ -67,7 +67,8 @@ Status PlanGroupChannelsLast(StepPlan& plan, int64_t groups) {
     params.Float(plan.attributes.Double("eps"));
     params.AlignedBits({{InputPlace(0), bytes}, {OutputPlace(0), bytes}});
     TRT_RETURN_IF_ERROR(plan.AddFile("group_norm.cu", entry, options,
-                                     GridFor(images * slices * kThreads, kThreads), params));
+                                     Overlapping(GridFor(images * slices * kThreads, kThreads)),
+                                     params));
   }
   return Status::Ok();
 }

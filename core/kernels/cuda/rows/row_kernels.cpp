@@ -46,7 +46,7 @@ Status PlanGatherRows(StepPlan& plan) {
   params.Int(plan.attributes.Bool("allow_negative") ? 1 : 0).Pointer(DataErrorPlace());
   params.AlignedBits({{InputPlace(0), 16}, {OutputPlace(0), 16}});
   return plan.AddFile("row_gather.cu", "gather_rows", {DefineType("INDEX", plan.in(1).dtype)},
-                      GridFor(units, 256), params);
+                      Overlapping(GridFor(units, 256)), params);
 }
 
 // Dims around the reduced ones: [outer, n, inner].
@@ -105,7 +105,7 @@ Status AddColumnPass(StepPlan& plan, const ColumnPass& pass) {
   return plan.AddFile("row_columns.cu", "reduce_columns",
                       {DefineType("IN", pass.in), DefineType("OUT", pass.out),
                        StrCat("-DKIND=", pass.kind), DefineVector(vector)},
-                      GridFor(shape.outer * column_blocks * 256, 256), params);
+                      Overlapping(GridFor(shape.outer * column_blocks * 256, 256)), params);
 }
 
 // Slices of the rows that blocks of their own reduce first: few columns of many rows would leave
@@ -226,7 +226,7 @@ Status PlanPoolNhwc(StepPlan& plan) {
   return plan.AddFile("row_pool.cu", "pool_nhwc",
                       {DefineType("IN", in.dtype), max ? "-DMAX=1" : "-DMAX=0",
                        DefineVector(static_cast<int>(vector))},
-                      GridFor(units, 128), params);
+                      Overlapping(GridFor(units, 128)), params);
 }
 
 constexpr KernelEntry kEntries[] = {

@@ -42,7 +42,6 @@ trt_attention(const __grid_constant__ Params p) {
   const int first = rank * share, end = min(first + share, tiles);
   const TRT_IN* k = p.k + batch * p.k_stride[0] + key_head * p.k_stride[1];
   const TRT_IN* v = p.v + batch * p.v_stride[0] + key_head * p.v_stride[1];
-  ReleaseNext();
   WaitForPrevious();
   LoadQueries(p, queries, batch, key_head, row0);
   const auto load = [&](int tile) {

@@ -260,7 +260,7 @@ TRT_DEVICE void StoreResults(const Params& p, const char* tile, int batch, int k
 }
 
 TRT_KERNEL void __launch_bounds__(kThreads + 128, RESIDENT)
-trt_attention(const __grid_constant__ Params p, const __grid_constant__ TensorMap keys,
+trt_attention_stream(const __grid_constant__ Params p, const __grid_constant__ TensorMap keys,
               const __grid_constant__ TensorMap values) {
   char* memory = DynamicShared();
   const Memory m = {SharedAddress(memory)};
@@ -276,7 +276,6 @@ trt_attention(const __grid_constant__ Params p, const __grid_constant__ TensorMa
   const int tiles = (visible + KEYS - 1) / KEYS;
   if (threadIdx.x == 0) StartBarriers(m);
   __syncthreads();
-  ReleaseNext();
   WaitForPrevious();
   if (warp >= kThreads / 32) {
     GiveRegisters<LOADER_REGISTERS>();

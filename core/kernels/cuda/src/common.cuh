@@ -147,6 +147,12 @@ struct alignas(sizeof(T) * kCount > 16 ? 16 : sizeof(T) * kCount) Pack {
       StoreStrided(p, 1, count);
     }
   }
+  // Zero bits unless `keep`.
+  TRT_DEVICE void KeepIf(bool keep) {
+    Word* words = reinterpret_cast<Word*>(v);
+#pragma unroll
+    for (int i = 0; i < kBytes / kWord; ++i) words[i] = keep ? words[i] : Word{};
+  }
   TRT_DEVICE typename RegisterOf<T>::type Get(int k) const { return FromStorage(v[k]); }
   TRT_DEVICE void Set(int k, typename RegisterOf<T>::type x) { v[k] = ToStorage<T>(x); }
 };

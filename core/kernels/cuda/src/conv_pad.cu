@@ -10,7 +10,6 @@ struct Params {
 };
 
 TRT_KERNEL void __launch_bounds__(kThreads) trt_pad_channels(const __grid_constant__ Params p) {
-  ReleaseNext();
   WaitForPrevious();
   const i64 pixel = static_cast<i64>(blockIdx.x) * kThreads + threadIdx.x;
   if (pixel >= p.pixels) return;

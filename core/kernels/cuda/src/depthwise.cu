@@ -4,6 +4,7 @@
 //   TRT_BIAS                 element type of bias; undefined: no bias
 //   VECTOR                   channels per thread; x, w, bias and out are aligned to so many
 //   OUTPUTS
+//   EARLY                    1: a thread loads all its weights before the kernel before has ended
 //   KERNEL_H, KERNEL_W, STRIDE_W, DILATION_W
 // and trt_epilogue, trt_out, TrtEpilogueArgs. Weights are [KERNEL_H * KERNEL_W][channels].
 
@@ -12,7 +13,7 @@ constexpr int kColumns = (OUTPUTS - 1) * STRIDE_W + (KERNEL_W - 1) * DILATION_W 
 typedef Pack<TRT_IN, VECTOR> Values;
 
 struct Params {
-  const TRT_IN* x;
+  const TRT_IN* x;  // of an image of no pixels: anything that has as many channels
   const TRT_IN* w;
   const void* bias;
   trt_out* out;
@@ -25,24 +26,35 @@ struct Params {
 // One row of the window for all outputs: input columns that no output reads are zeros.
 TRT_DEVICE void LoadLine(const Params& p, const TRT_IN* line, int in_x, bool exists,
                          Values (&columns)[kColumns]) {
+  // Loads without conditions go together; what should not have been read is zeroed.
 #pragma unroll
   for (int c = 0; c < kColumns; ++c) {
-    if (exists && static_cast<unsigned>(in_x + c) < static_cast<unsigned>(p.in_w)) {
-      columns[c].LoadAligned(line + static_cast<i64>(in_x + c) * p.channels);
-    } else {
-#pragma unroll
-      for (int e = 0; e < VECTOR; ++e) columns[c].v[e] = ZeroOf<TRT_IN>();
-    }
+    const int x = max(min(in_x + c, p.in_w - 1), 0);
+    columns[c].LoadAligned(line + x * p.channels);
   }
+#pragma unroll
+  for (int c = 0; c < kColumns; ++c) {
+    columns[c].KeepIf(exists && static_cast<unsigned>(in_x + c) < static_cast<unsigned>(p.in_w));
+  }
+}
+
+TRT_DEVICE Values WeightsOf(const Params& p, int tap, int channel) {
+  Values weights;
+  weights.LoadAligned(p.w + static_cast<i64>(tap) * p.channels + channel);
+  return weights;
 }
 
 TRT_KERNEL void __launch_bounds__(kThreads)
 trt_depthwise(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueArgs e) {
-  ReleaseNext();
-  WaitForPrevious();
   const int index = static_cast<int>(blockIdx.x) * kThreads + static_cast<int>(threadIdx.x);
   const int channel = index % p.vectors * VECTOR, rest = index / p.vectors;
   const int out_x = rest % p.groups * OUTPUTS, row = rest / p.groups;
+#if EARLY
+  Values early[KERNEL_H * KERNEL_W];
+#pragma unroll
+  for (int t = 0; t < KERNEL_H * KERNEL_W; ++t) early[t] = WeightsOf(p, t, channel);
+#endif
+  WaitForPrevious();
   if (row >= p.rows) return;
   const int in_y = row % p.out_h * p.stride_h - p.pad_top;
   const int in_x = out_x * STRIDE_W - p.pad_left;
@@ -58,8 +70,11 @@ trt_depthwise(const __grid_constant__ Params p, const __grid_constant__ TrtEpilo
              columns);
 #pragma unroll
     for (int w = 0; w < KERNEL_W; ++w) {
-      Values weights;
-      weights.LoadAligned(p.w + static_cast<i64>(h * KERNEL_W + w) * p.channels + channel);
+#if EARLY
+      const Values& weights = early[h * KERNEL_W + w];
+#else
+      const Values weights = WeightsOf(p, h * KERNEL_W + w, channel);
+#endif
 #pragma unroll
       for (int o = 0; o < OUTPUTS; ++o) {
 #pragma unroll

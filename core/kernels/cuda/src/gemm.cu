@@ -35,7 +35,6 @@ trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueAr
 #pragma unroll
   for (int i = 0; i < kBlocksM; ++i) WgmmaPin(acc[i]);
 #endif
-  ReleaseNext();
   MainLoop(p, loader, acc, SharedAddress(memory), tiles);
   const int column = static_cast<int>(threadIdx.x) % kVectors * 8;
   const bool exists =

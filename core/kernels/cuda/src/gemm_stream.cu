@@ -291,7 +291,7 @@ TRT_DEVICE void Finish(const Params& p, const TrtEpilogueArgs& e, const Place& a
 }
 
 TRT_KERNEL void __launch_bounds__(kWorkers + 128, 1)
-trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueArgs e,
+trt_gemm_stream(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueArgs e,
          const __grid_constant__ TensorMap a, const __grid_constant__ TensorMap b) {
   char* memory = DynamicShared();
   const Memory m = {SharedAddress(memory)};
@@ -305,7 +305,6 @@ trt_gemm(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueAr
     BarriersStarted();
   }
   __syncthreads();
-  ReleaseNext();
   const int warp = static_cast<int>(threadIdx.x) / 32;
   if (warp >= kWorkers / 32) {
     GiveRegisters<LOADER_REGISTERS>();

@@ -85,7 +85,6 @@ trt_gemv(const __grid_constant__ Params p, const __grid_constant__ TrtEpilogueAr
   int k = warp_k * kStep + lane * kChunk;
   Weights weights;
   LoadWeights(p, rows, k, weights);
-  ReleaseNext();
   WaitForPrevious();
 #pragma unroll 1
   while (k < p.k) {

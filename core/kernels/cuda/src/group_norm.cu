@@ -78,6 +78,7 @@ TRT_DEVICE void LoadAhead(const Params& p, const Place& place, i64 pixel, i64 en
 
 #ifdef KERNEL_group_sums
 extern "C" __global__ void __launch_bounds__(kThreads, 2) group_sums(const Params p) {
+  WaitForPrevious();
   __shared__ Sums partial[kThreads];
   const Place place(p);
   const int per_group = static_cast<int>(p.group_channels) / kVector;
@@ -122,6 +123,7 @@ extern "C" __global__ void __launch_bounds__(kThreads, 2) group_sums(const Param
 constexpr int kMaxGroups = 256;
 
 extern "C" __global__ void __launch_bounds__(kThreads, 2) group_apply(const Params p) {
+  WaitForPrevious();
   __shared__ float means[kMaxGroups];
   __shared__ float inverses[kMaxGroups];
   const Place place(p);

@@ -63,16 +63,11 @@ TRT_DEVICE T ShuffleFrom(T value, int lane) {
   return __shfl_sync(0xffffffffu, value, lane);
 }
 
-// In kernels launched with overlap_previous: returns when the kernels before are done. No effect in
-// others.
+// In kernels launched with overlap_previous: returns when the kernels before are done, and lets the
+// next overlapping kernel start. Not earlier: blocks of many kernels that all wait would take the
+// places where those of the next one to run spread best. No effect in others.
 TRT_DEVICE void WaitForPrevious() {
 #if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.wait;" ::: "memory");
-#endif
-}
-// Lets the next overlapping kernel start.
-TRT_DEVICE void ReleaseNext() {
-#if __CUDA_ARCH__ >= 900
-  asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
+  asm volatile("griddepcontrol.wait;\n griddepcontrol.launch_dependents;" ::: "memory");
 #endif
 }

@@ -21,6 +21,7 @@ TRT_DEVICE float Combine(float a, float b) {
 }
 
 extern "C" __global__ void __launch_bounds__(kWarps * 32) reduce_columns(const Params p) {
+  WaitForPrevious();
   __shared__ float shared[kWarps][32 * kVector];
   const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32;
   const u32 outer = Quotient(static_cast<u32>(blockIdx.x), p.column_blocks);
@@ -31,7 +32,7 @@ extern "C" __global__ void __launch_bounds__(kWarps * 32) reduce_columns(const P
   float acc[kVector];
 #pragma unroll
   for (int v = 0; v < kVector; ++v) acc[v] = KIND <= 1 ? 0.0f : (KIND == 2 ? -TRT_INF : TRT_INF);
-#pragma unroll 4
+#pragma unroll 8
   for (i64 row = warp; row < p.n; row += kWarps) {
     Pack<IN, kVector> pack;
     pack.Load(from + row * p.inner, count, (p.aligned & 1) != 0);

@@ -24,6 +24,7 @@ TRT_DEVICE void CopyBytes(uint4* to, const uint4* from) {
 }
 
 extern "C" __global__ void __launch_bounds__(256) gather_rows(const Params p) {
+  WaitForPrevious();
   const i64 step = static_cast<i64>(gridDim.x) * blockDim.x;
   for (i64 unit = static_cast<i64>(blockIdx.x) * blockDim.x + threadIdx.x; unit < p.units;
        unit += step) {

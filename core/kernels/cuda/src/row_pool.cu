@@ -24,6 +24,7 @@ struct Params {
 TRT_DEVICE int Least(int a, int b) { return a < b ? a : b; }
 
 extern "C" __global__ void __launch_bounds__(128) pool_nhwc(const Params p) {
+  WaitForPrevious();
   const u32 unit = static_cast<u32>(blockIdx.x) * blockDim.x + threadIdx.x;
   if (unit >= p.units) return;
   const u32 pixel = Quotient(unit, p.channel_groups);

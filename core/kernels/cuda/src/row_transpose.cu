@@ -21,6 +21,7 @@ struct Params {
 };
 
 extern "C" __global__ void __launch_bounds__(kWarp* kRows) transpose(const Params p) {
+  WaitForPrevious();
   __shared__ ELEMENT tile[kTile][kTile + 1];
   const u32 rest = Quotient(static_cast<u32>(blockIdx.x), p.tiles_a);
   const int a0 = static_cast<int>(blockIdx.x - rest * p.tiles_a.value) * kTile;

@@ -52,7 +52,6 @@ template <typename T> inline T ShuffleUp(T v, int delta) {
 }
 template <typename T> inline T ShuffleFrom(T v, int lane) { return TrtExchange(v, lane); }
 inline void WaitForPrevious() {}
-inline void ReleaseNext() {}
 extern "C" float exp2f(float);
 inline float FastExp2(float x) { return exp2f(x); }
 inline float FastReciprocal(float x) { return 1.0f / x; }

@@ -85,6 +85,12 @@ loop::Program AllOps(DataType dtype, int first, int last) {
   return writer.program();
 }
 
+TEST(CudaLoop, CopiesTogether) {
+  TRT_NEED_HOST_GPU();
+  ExpectLoop(loop::CopyProgram(3, DataType::kFloat16, 12), {5, 7, 33}, "twelve copies");
+  ExpectLoop(loop::CopyProgram(2, DataType::kInt64, 2), {31, 8}, "two copies");
+}
+
 TEST(CudaLoop, EveryOperation) {
   TRT_NEED_HOST_GPU();
   for (const DataType dtype : {DataType::kFloat32, DataType::kFloat64}) {

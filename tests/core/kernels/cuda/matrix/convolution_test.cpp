@@ -130,6 +130,14 @@ TEST(CudaConvolutionTest, PaddedChannels) {
               {x.view, w.view}, dtype, {1, 5, 4, 8}, "padded");
 }
 
+TEST(CudaConvolutionTest, PointwiseOfFewPixels) {
+  TRT_NEED_HOST_GPU();
+  ExpectConvolution(
+      {DataType::kFloat16, {1, 1, 1, 72}, 24, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, true});
+  ExpectConvolution(
+      {DataType::kFloat32, {3, 2, 1, 40}, 9, {1, 1}, {1, 1}, {0, 0, 0, 0}, {1, 1}, 1, true});
+}
+
 TEST(CudaConvolutionTest, PointwiseGroupsAndOneDimension) {
   TRT_NEED_HOST_GPU();
   ExpectConvolution(
@@ -139,12 +147,98 @@ TEST(CudaConvolutionTest, PointwiseGroupsAndOneDimension) {
   ExpectConvolution({DataType::kFloat16, {2, 19, 8}, 8, {5}, {2}, {2, 2}, {1}});
 }
 
+// The image is stored plane by plane, or with its last dim first.
+void ExpectFirstConvolution(DataType dtype, const Dims& x_dims, int64_t filters,
+                            const Attributes& windows, const Dims& out_dims, const Dims& perm) {
+  const int64_t channels = x_dims.back();
+  const Dims kernel = windows.Ints("kernel");
+  Dims w_dims{filters};
+  w_dims.insert(w_dims.end(), kernel.begin(), kernel.end());
+  w_dims.push_back(channels);
+  const int64_t k = NumElements(kernel) * channels;
+  Dims stored;
+  for (const int64_t d : perm) stored.push_back(x_dims[static_cast<size_t>(d)]);
+  const TestTensor memory = RandomTensor(dtype, stored, 1);
+  TensorView x = memory.view;
+  for (size_t d = 0; d < perm.size(); ++d) {
+    x.dims[static_cast<size_t>(perm[d])] = memory.view.dims[d];
+    x.strides[static_cast<size_t>(perm[d])] = memory.view.strides[d];
+  }
+  const TestTensor w = RandomTensor(dtype, w_dims, 2);
+  const TestTensor bias = RandomTensor(dtype, {filters}, 3);
+  const TestTensor residual = RandomTensor(dtype, out_dims, 4);
+  const TestTensor packed = TapsFirst(w, filters, k);
+  Attributes reference = windows;
+  reference.Set("groups", int64_t{1})
+      .Set("has_bias", true)
+      .Set("channels_last", true)
+      .Set("epilogue", ReluAdd(static_cast<int>(out_dims.size()), dtype));
+  Attributes attributes = reference;
+  attributes.Set("out_channels", filters).Set("in_channels", channels).Set("b_dtype", dtype);
+  ExpectAgree("cuda.first_convolution", "ref.Convolution", attributes,
+              {x, packed.view, bias.view, residual.view}, reference,
+              {x, w.view, bias.view, residual.view}, dtype, out_dims,
+              StrCat("first ", DataTypeName(dtype), " ", ToString(x_dims)));
+}
+
+TEST(CudaFirstConvolutionTest, PlanesAndPixels) {
+  TRT_NEED_HOST_GPU();
+  const Attributes windows{{"stride", Dims{2, 2}},
+                           {"padding", Dims{1, 1, 1, 1}},
+                           {"dilation", Dims{1, 1}},
+                           {"kernel", Dims{3, 3}}};
+  ExpectFirstConvolution(DataType::kFloat16, {2, 33, 31, 3}, 16, windows, {2, 17, 16, 16},
+                         {0, 3, 1, 2});
+  ExpectFirstConvolution(DataType::kFloat32, {1, 7, 8, 4}, 32, windows, {1, 4, 4, 32},
+                         {0, 1, 2, 3});
+  const Attributes uneven{{"stride", Dims{1, 3}},
+                          {"padding", Dims{2, 0, 0, 1}},
+                          {"dilation", Dims{2, 1}},
+                          {"kernel", Dims{3, 2}}};
+  ExpectFirstConvolution(DataType::kBFloat16, {3, 9, 10, 1}, 8, uneven, {3, 7, 4, 8}, {3, 2, 1, 0});
+  const Attributes line{
+      {"stride", Dims{2}}, {"padding", Dims{1, 2}}, {"dilation", Dims{1}}, {"kernel", Dims{5}}};
+  ExpectFirstConvolution(DataType::kFloat16, {2, 19, 2}, 24, line, {2, 9, 24}, {0, 2, 1});
+}
+
+TEST(CudaFirstConvolutionTest, TwoPixelsOfAThread) {
+  TRT_NEED_HOST_GPU();
+  const Attributes windows{{"stride", Dims{1, 1}},
+                           {"padding", Dims{0, 0, 0, 0}},
+                           {"dilation", Dims{1, 1}},
+                           {"kernel", Dims{2, 2}}};
+  // More pixels than the threads of the HostGpu's multiprocessors twice over.
+  ExpectFirstConvolution(DataType::kFloat32, {1, 602, 604, 1}, 8, windows, {1, 601, 603, 8},
+                         {0, 3, 1, 2});
+}
+
+TEST(CudaFirstConvolutionTest, WhatItRefuses) {
+  const kernels::KernelEntry* entry = FindKernel("cuda.first_convolution");
+  ASSERT_NE(entry, nullptr);
+  Attributes attributes{{"stride", Dims{1, 1}},       {"padding", Dims{0, 0, 0, 0}},
+                        {"dilation", Dims{1, 1}},     {"groups", int64_t{1}},
+                        {"out_channels", int64_t{8}}, {"in_channels", int64_t{3}},
+                        {"kernel", Dims{3, 3}}};
+  EXPECT_TRUE(entry->create(attributes).ok());
+  attributes.Set("out_channels", int64_t{12});
+  EXPECT_EQ(entry->create(attributes).status().code(), StatusCode::kUnsupported);
+  attributes.Set("out_channels", int64_t{8}).Set("kernel", Dims{300, 300});
+  EXPECT_EQ(entry->create(attributes).status().code(), StatusCode::kUnsupported);
+}
+
 TEST(CudaDepthwiseTest, WindowsOfOneChannel) {
   TRT_NEED_HOST_GPU();
   ExpectConvolution(
       {DataType::kFloat16, {2, 9, 13, 24}, 24, {3, 3}, {2, 2}, {1, 1, 1, 1}, {1, 1}, 24, true});
   ExpectConvolution({DataType::kFloat32, {1, 7, 3, 5}, 5, {5, 5}, {1, 1}, {2, 2, 2, 2}, {1, 1}, 5});
   ExpectConvolution({DataType::kBFloat16, {1, 20, 12}, 12, {3}, {1}, {2, 2}, {2}, 12});
+}
+
+TEST(CudaDepthwiseTest, PaddingAroundNothing) {
+  TRT_NEED_HOST_GPU();
+  ExpectConvolution(
+      {DataType::kFloat16, {1, 0, 3, 8}, 8, {3, 3}, {1, 1}, {2, 1, 2, 1}, {1, 1}, 8, true});
+  ExpectConvolution({DataType::kFloat32, {2, 4, 0, 4}, 4, {3, 3}, {1, 1}, {1, 2, 1, 2}, {1, 1}, 4});
 }
 
 TEST(CudaDepthwiseTest, DataAtOddAddresses) {

@@ -113,5 +113,14 @@ TEST(CudaRows, TurnedCopies) {
   }
 }
 
+TEST(CudaRows, TurnedCopiesOfNothing) {
+  TRT_NEED_HOST_GPU();
+  for (const Dims& dims : {Dims{0, 40, 70}, Dims{3, 40, 0}, Dims{3, 0, 70}}) {
+    const TestTensor x(kF32, dims);
+    ExpectSameAs("ref.Transpose", "cuda.ref.Transpose", {{"perm", Dims{0, 2, 1}}}, {x.view},
+                 {{kF32, {dims[0], dims[2], dims[1]}}}, 0);
+  }
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::kernels::testing
