@@ -169,7 +169,8 @@ class ShapeGuards(torch.nn.Module):
 def _key(argument: Any) -> Any:
     if isinstance(argument, torch.Tensor):
         return argument.shape, argument.dtype
-    return type(argument), argument
+    # -0.0 and 0.0 are equal, but not the same constant.
+    return type(argument), repr(argument) if type(argument) is float else argument
 
 
 def _holds(condition: Any, values: dict[Any, Any]) -> bool:
@@ -243,11 +244,8 @@ def guards_of(
     :func:`guard`.
     """
     placeholders = [node for node in lowered.graph.nodes if node.op == "placeholder"]
-    constants = {
-        index: InputLeaf.of(node)
-        for index, node in enumerate(placeholders)
-        if isinstance(node.meta.get("val"), (bool, int, float, str, type(None)))
-    }
+    leaves = [InputLeaf.of(node) for node in placeholders]
+    constants = {index: leaf for index, leaf in enumerate(leaves) if leaf.is_constant}
     env = shape_env_of(placeholders)
     sources = _sources(placeholders)
     exported = shape_env_of(n for n in program.graph.nodes if n.op == "placeholder")
@@ -258,9 +256,9 @@ def guards_of(
         # Loaded from a file: the conditions are there as text only, which torch itself can read.
         check = getattr(program.module(), GUARDS_MODULE, None)
     tensors = {
-        index: InputLeaf.of(node)
-        for index, node in enumerate(placeholders)
-        if node.target in unchecked and isinstance(node.meta.get("val"), torch.Tensor)
+        index: leaf
+        for index, leaf in enumerate(leaves)
+        if leaf.label in unchecked and leaf.dims is not None
     }
     needs = [need for need in needs if need.condition.free_symbols <= sources.keys()]
     if not (conditions or check is not None or constants or tensors or needs):

@@ -114,7 +114,7 @@ class _InputChecks:
         for leaf, value in zip(self._leaves, values, strict=True):
             if leaf.dims is not None:
                 self._tensors.check(leaf, leaf.dims, value, seen)
-            elif leaf.value is not None:
+            elif leaf.is_constant:
                 leaf.check_constant(value)
         if self._apart is not None:
             self._apart(*values)
