@@ -21,6 +21,7 @@ from torch_tensorrt._Input import Input
 from torch_tensorrt.dynamo._agreement import require_agreement
 from torch_tensorrt.dynamo._build import compile_module, input_ranges, must_raise
 from torch_tensorrt.dynamo._control_flow import NotOneEngine, own_results
+from torch_tensorrt.dynamo._fixed_weights import fix_weights
 from torch_tensorrt.dynamo._guards import guard, guards_of
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
 from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
@@ -113,6 +114,8 @@ def compile_program(
             *(type(error).__name__, error),
         )
         result = gm = unlift(exported_program)
+    if not settings.dryrun:
+        fix_weights(result)
     result = guard(result, exported_program, gm, declared_ranges(gm, declared), needs)
     result.meta["torch_tensorrt_inputs"] = declared
     return result

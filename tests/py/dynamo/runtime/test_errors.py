@@ -1,5 +1,5 @@
-"""From errors of C++ to the classes of this package: each code has its class, which says to users what
-the code in front of the message says to the code that translates."""
+"""From errors of C++ to the classes of this package: each code has its class, which says to users
+what the code in front of the message says to the code that translates."""
 
 import re
 
@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch_tensorrt
 from torch import nn
+from torch_tensorrt import _C
 from torch_tensorrt._exceptions import (
     DynamicShapeOutOfRangeException,
     EngineBuildError,
@@ -122,7 +123,7 @@ def test_no_code_reaches_users_of_builds(monkeypatch, caplog):
     def fail(*args):
         raise NotImplementedError("Unsupported: [Softmax] layer 'softmax' has no tactic:")
 
-    monkeypatch.setattr(torch_tensorrt._C, "build", fail)
+    monkeypatch.setattr(_C, "build", fail)
 
     def compile(**options):
         model = nn.Sequential(nn.Linear(8, 8), nn.Softmax(-1)).eval()
