@@ -12,6 +12,7 @@ from torch.export import ExportedProgram
 
 from torch_tensorrt._exceptions import SaveError
 from torch_tensorrt._Input import Input
+from torch_tensorrt.dynamo._autocast_state import without_autocast
 from torch_tensorrt.dynamo._capture_errors import called, labelled, leaf_text
 from torch_tensorrt.dynamo._fixed_weights import check_weights
 from torch_tensorrt.dynamo._inputs import flat_leaves
@@ -63,7 +64,7 @@ def export(
         from torch_tensorrt.dynamo._legacy_exporter import inline_and_lift
 
         return inline_and_lift(gm, args, keywords)
-    with torch.no_grad():
+    with torch.no_grad(), without_autocast():
         program = trace(gm, arg_inputs=args, kwarg_inputs=keywords, dynamic_shapes=dynamic_shapes)
     compiled = gm.meta.get("torch_tensorrt_inputs")
     if dynamic_shapes is not None and compiled is not None:
