@@ -299,12 +299,12 @@ def _fixed_axis(
     recurrent = _recurrent_modules(module)
     if recurrent:
         way_out = (
-            f"if axis {axis} is the sequence of {recurrent}, which is captured step by step for one "
-            f"length: give it the size {size} in min_shape, opt_shape and max_shape of its Input "
-            "(other axes, the batch too, may be ranges), pad shorter sequences to it, and compile "
-            'once for each length; or use torch.compile(model, backend="tensorrt"), which does '
-            "that by itself. If it is another axis, look in the model for a number or a weight of "
-            "that size"
+            f"if axis {axis} is the sequence of {recurrent}, which is captured step by step for "
+            f"one length: give it the size {size} in min_shape, opt_shape and max_shape of its "
+            "Input (other axes, the batch too, may be ranges), pad shorter sequences to it, and "
+            "compile once for each length; or use "
+            'torch.compile(model, backend="tensorrt"), which does that by itself. '
+            "If it is another axis, look in the model for a number or a weight of that size"
         )
         return _text(module, what, [], input_lines(module, args, keywords), way_out)
     way_out = (
