@@ -33,7 +33,6 @@ EQUAL = {
 @pytest.mark.parametrize(
     ("target", "given"),
     [(target, given) for target, ways in EQUAL.items() for given in ways],
-    ids=str,
 )
 def test_ways_to_name_one(target, given):
     text = operator_text(given)
