@@ -103,7 +103,8 @@ class InvalidOptionError(TypeError, ValueError):
 
 
 class WeightsChangedError(TorchTensorRTError):
-    """A large weight, which an engine reads where the model has it, was written to or freed.
+    """A weight was written to, moved or freed: a large one, which an engine or an operator that
+    runs in PyTorch reads where the model has it; or one of the compiled module's own.
 
     Compile again when weights have changed.
     """

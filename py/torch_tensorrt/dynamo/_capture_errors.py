@@ -296,12 +296,35 @@ def _fixed_axis(
         low, _, high = leaf.shape_range()
         declared = f" is declared as {low[axis]} to {high[axis]}, but"
     what = f"axis {axis} of input {called(name, leaf)}{declared} is always {size} in this model"
+    recurrent = _recurrent_modules(module)
+    if recurrent:
+        way_out = (
+            f"if axis {axis} is the sequence of {recurrent}, which is captured step by step for "
+            f"one length: give it the size {size} in min_shape, opt_shape and max_shape of its "
+            "Input (other axes, the batch too, may be ranges), pad shorter sequences to it, and "
+            "compile once for each length; or use "
+            'torch.compile(model, backend="tensorrt"), which does that by itself. '
+            "If it is another axis, look in the model for a number or a weight of that size"
+        )
+        return _text(module, what, [], input_lines(module, args, keywords), way_out)
     way_out = (
         f"give axis {axis} the size {size} in min_shape, opt_shape and max_shape of its Input; or, "
         "if the model is meant to take other sizes there, look in it for a number or a weight of "
         "that size"
     )
     return _text(module, what, [], input_lines(module, args, keywords), way_out)
+
+
+def _recurrent_modules(module: torch.nn.Module) -> str:
+    """The first layer that steps through a sequence, and how many more there are."""
+    found = [
+        f"'{name}': {type(child).__name__}({child.extra_repr()})"
+        if name
+        else f"this {type(child).__name__}"
+        for name, child in module.named_modules()
+        if isinstance(child, torch.nn.RNNBase)
+    ]
+    return (found[0] + (f" and {len(found) - 1} more" if len(found) > 1 else "")) if found else ""
 
 
 def _without_advice(lines: list[str]) -> list[str]:

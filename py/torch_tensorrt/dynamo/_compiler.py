@@ -19,8 +19,10 @@ from torch_tensorrt._exceptions import (
 )
 from torch_tensorrt._Input import Input
 from torch_tensorrt.dynamo._agreement import require_agreement
+from torch_tensorrt.dynamo._autocast_state import autocast_left_out
 from torch_tensorrt.dynamo._build import compile_module, input_ranges, must_raise
 from torch_tensorrt.dynamo._control_flow import NotOneEngine, own_results
+from torch_tensorrt.dynamo._fixed_weights import fix_weights
 from torch_tensorrt.dynamo._guards import guard, guards_of
 from torch_tensorrt.dynamo._inputs import as_argument_tuple, prepare_inputs
 from torch_tensorrt.dynamo._lifted_buffers import lift_mutable_buffers as lift
@@ -70,7 +72,8 @@ def compile(
     settings = checked_settings(exported_program, options)
     require_agreement(exported_program, *declared)
     declared = _in_order_of(exported_program, declared)
-    return compile_program(exported_program, declared, settings)
+    with autocast_left_out():
+        return compile_program(exported_program, declared, settings)
 
 
 def _in_order_of(
@@ -113,6 +116,8 @@ def compile_program(
             *(type(error).__name__, error),
         )
         result = gm = unlift(exported_program)
+    if not settings.dryrun:
+        fix_weights(result)
     result = guard(result, exported_program, gm, declared_ranges(gm, declared), needs)
     result.meta["torch_tensorrt_inputs"] = declared
     return result
@@ -154,6 +159,25 @@ def convert_exported_program_to_serialized_trt_engine(
     settings = checked_settings(exported_program, options)
     require_agreement(exported_program, *declared)
     declared = _in_order_of(exported_program, declared)
+    with autocast_left_out():
+        return _converted(
+            exported_program,
+            declared,
+            settings,
+            lift_mutable_buffers,
+            ([arg_input_binding_names, kwarg_input_binding_names], output_binding_names),
+        )
+
+
+def _converted(
+    exported_program: ExportedProgram,
+    declared: tuple[tuple[Any, ...], dict[str, Any]],
+    settings: CompilationSettings,
+    lift_mutable_buffers: bool,
+    names: tuple[list[Any], Any],
+) -> bytes:
+    """:func:`convert_exported_program_to_serialized_trt_engine` after its checks; ``names`` are
+    those of its inputs and outputs."""
     gm = lower_exported_program(exported_program, settings, one_engine=True)
     ranges = declared_ranges(gm, declared)
     needs = size_needs(exported_program.graph, ranges)
@@ -167,8 +191,8 @@ def convert_exported_program_to_serialized_trt_engine(
         refuse_writes(gm)
     settings = place(gm, settings)
     engine = _as_one_engine(gm, settings)
-    _name_inputs(placeholders, engine.module, [arg_input_binding_names, kwarg_input_binding_names])
-    _name_outputs(len(results), engine.module, output_binding_names)
+    _name_inputs(placeholders, engine.module, names[0])
+    _name_outputs(len(results), engine.module, names[1])
     engine.module.recompile()
     from torch_tensorrt.dynamo.conversion import convert_module
 

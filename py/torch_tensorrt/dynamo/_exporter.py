@@ -12,7 +12,9 @@ from torch.export import ExportedProgram
 
 from torch_tensorrt._exceptions import SaveError
 from torch_tensorrt._Input import Input
+from torch_tensorrt.dynamo._autocast_state import without_autocast
 from torch_tensorrt.dynamo._capture_errors import called, labelled, leaf_text
+from torch_tensorrt.dynamo._fixed_weights import check_weights
 from torch_tensorrt.dynamo._inputs import flat_leaves
 from torch_tensorrt.dynamo._symbols import UNBOUNDED, expr_of, finite, is_symbolic, own_inputs
 from torch_tensorrt.dynamo._tracer import trace
@@ -49,18 +51,20 @@ def export(
 
     Raises:
         SaveError: inputs are missing or do not fit, or the module is no compiled module.
+        WeightsChangedError: a weight that PyTorch reads has changed since the compilation.
         NotImplementedError: ``cross_compile_module``.
     """
     if cross_compile_module:
         raise NotImplementedError("cross-compilation is not supported")
     if not isinstance(gm, fx.GraphModule):
         raise SaveError(f"a {type(gm).__name__} cannot be exported; compile it first")
+    check_weights(gm)
     args, keywords = capture_inputs(gm, arg_inputs, kwarg_inputs)
     if use_legacy_exporter:
         from torch_tensorrt.dynamo._legacy_exporter import inline_and_lift
 
         return inline_and_lift(gm, args, keywords)
-    with torch.no_grad():
+    with torch.no_grad(), without_autocast():
         program = trace(gm, arg_inputs=args, kwarg_inputs=keywords, dynamic_shapes=dynamic_shapes)
     compiled = gm.meta.get("torch_tensorrt_inputs")
     if dynamic_shapes is not None and compiled is not None:

@@ -18,7 +18,7 @@ from torch.export import ExportedProgram
 
 from torch_tensorrt._exceptions import LoadError, SaveError
 from torch_tensorrt.dynamo._loaded import LoadedProgram
-from torch_tensorrt.dynamo.runtime._errors import typed_error
+from torch_tensorrt.dynamo.runtime._errors import typed_error, without_code
 
 logger = logging.getLogger("torch_tensorrt")
 _TORCH_LOGGER = logging.getLogger("torch.export")
@@ -234,5 +234,5 @@ def _torch_reasons() -> Iterator[list[BaseException]]:
 
 
 def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
+    lines = without_code(str(error)).strip().splitlines()
     return (lines[0] if lines else type(error).__name__).rstrip(".")

@@ -8,7 +8,9 @@ refuse inputs for which the answer is another, however wide the declared ranges 
 
 from __future__ import annotations
 
+import itertools
 import logging
+import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -28,6 +30,8 @@ logger = logging.getLogger("torch_tensorrt")
 GUARDS_MODULE = "_guards_fn"
 
 _MAX_CACHED = 1024
+#: Sizes for which a condition is tried, to find out that it says nothing new.
+_MAX_TRIED = 1024
 _SQUEEZES = (
     torch.ops.aten.squeeze.default,
     torch.ops.aten.squeeze.dim,
@@ -169,7 +173,8 @@ class ShapeGuards(torch.nn.Module):
 def _key(argument: Any) -> Any:
     if isinstance(argument, torch.Tensor):
         return argument.shape, argument.dtype
-    return type(argument), argument
+    # -0.0 and 0.0 are equal, but not the same constant.
+    return type(argument), repr(argument) if type(argument) is float else argument
 
 
 def _holds(condition: Any, values: dict[Any, Any]) -> bool:
@@ -183,6 +188,28 @@ def _holds(condition: Any, values: dict[Any, Any]) -> bool:
         return bool(sympy_interp(PythonReferenceAnalysis, values, condition))
     except ZeroDivisionError:
         return False
+
+
+def _always_holds(condition: Any, limits: Mapping[str, tuple[int, int]]) -> bool:
+    """Whether ``condition`` holds for all declared sizes, as far as that is found out quickly."""
+    import sympy
+
+    if isinstance(condition, sympy.And):
+        return all(_always_holds(part, limits) for part in condition.args)
+    symbols = sorted(condition.free_symbols, key=str)
+    if not all(str(symbol) in limits for symbol in symbols):
+        return False
+    bounds = [limits[str(symbol)] for symbol in symbols]
+    spans: list[Sequence[int]] = [range(low, high + 1) for low, high in bounds]
+    order = (sympy.LessThan, sympy.GreaterThan, sympy.StrictLessThan, sympy.StrictGreaterThan)
+    if len(symbols) == 1 and isinstance(condition, order):
+        difference = condition.args[0] - condition.args[1]
+        if difference.is_polynomial(*symbols) and sympy.degree(difference, *symbols) <= 1:
+            spans = list(bounds)  # it is monotonic
+    if math.prod(len(span) for span in spans) > _MAX_TRIED:
+        return False
+    tried = itertools.product(*spans)
+    return all(_holds(condition, dict(zip(symbols, sizes, strict=True))) for sizes in tried)
 
 
 def guard(
@@ -243,30 +270,28 @@ def guards_of(
     :func:`guard`.
     """
     placeholders = [node for node in lowered.graph.nodes if node.op == "placeholder"]
-    constants = {
-        index: InputLeaf.of(node)
-        for index, node in enumerate(placeholders)
-        if isinstance(node.meta.get("val"), (bool, int, float, str, type(None)))
-    }
+    leaves = [InputLeaf.of(node) for node in placeholders]
+    constants = {index: leaf for index, leaf in enumerate(leaves) if leaf.is_constant}
     env = shape_env_of(placeholders)
     sources = _sources(placeholders)
     exported = shape_env_of(n for n in program.graph.nodes if n.op == "placeholder")
     asked = [*_conditions(exported), *_conditions(env), *_kept_by_squeezes(program)]
+    limits = {name: (known[0], known[-1]) for name, known in (ranges or {}).items()}
     conditions = {c: None for c in asked if c.free_symbols <= sources.keys()}
+    conditions = {c: None for c in conditions if not _always_holds(c, limits)}
     check = None
     if not (exported is not None and exported.guards) and getattr(program, "_guards_code", None):
         # Loaded from a file: the conditions are there as text only, which torch itself can read.
         check = getattr(program.module(), GUARDS_MODULE, None)
     tensors = {
-        index: InputLeaf.of(node)
-        for index, node in enumerate(placeholders)
-        if node.target in unchecked and isinstance(node.meta.get("val"), torch.Tensor)
+        index: leaf
+        for index, leaf in enumerate(leaves)
+        if leaf.label in unchecked and leaf.dims is not None
     }
     needs = [need for need in needs if need.condition.free_symbols <= sources.keys()]
     if not (conditions or check is not None or constants or tensors or needs):
         return None
     names = [str(p.target) for p in placeholders]
-    limits = {name: (known[0], known[-1]) for name, known in (ranges or {}).items()}
     return ShapeGuards(names, sources, list(conditions), check, constants, tensors, limits, needs)
 
 

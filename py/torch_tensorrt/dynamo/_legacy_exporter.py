@@ -29,6 +29,7 @@ from torch.export.graph_signature import (
 from torch.utils import _pytree as pytree
 
 from torch_tensorrt._exceptions import SaveError
+from torch_tensorrt.dynamo._fixed_weights import WEIGHTS_MODULE
 from torch_tensorrt.dynamo._guards import GUARDS_MODULE
 from torch_tensorrt.dynamo._inputs import example_values
 from torch_tensorrt.dynamo._overlaps import OVERLAPS_MODULE
@@ -38,7 +39,7 @@ from torch_tensorrt.dynamo.lowering._write_in_place import FUNCTIONAL
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute
 from torch_tensorrt.dynamo.runtime._control_flow import ControlFlowModule
 
-_CHECKS = (GUARDS_MODULE, OVERLAPS_MODULE)
+_CHECKS = (GUARDS_MODULE, OVERLAPS_MODULE, WEIGHTS_MODULE)
 _ENGINE_CLASS = "__torch__.torch.classes.tensorrt.Engine"
 
 

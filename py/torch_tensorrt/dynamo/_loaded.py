@@ -13,6 +13,7 @@ from torch.export.graph_signature import InputKind
 
 from torch_tensorrt._exceptions import InputMismatchError, LoadError
 from torch_tensorrt.dynamo._call_trees import checked_leaves
+from torch_tensorrt.dynamo._fixed_weights import FixedWeights, fixed_weights
 from torch_tensorrt.dynamo._overlaps import Apart, written_inputs
 from torch_tensorrt.dynamo._symbols import own_inputs, stated_range
 from torch_tensorrt.dynamo._tensor_checks import InputLeaf, TensorChecks
@@ -44,7 +45,7 @@ class LoadedProgram(ExportedProgram):
             raise LoadError(f"the program's graph is damaged ({error}): write it again") from error
         # Ours replace torch's checks of ranks and ranges, and come before those of its guards.
         setattr(module, "validate_inputs", False)  # noqa: B010
-        checks = _InputChecks(self)
+        checks = _InputChecks(self, _fixed_weights(self, module))
         module.register_forward_pre_hook(checks, prepend=True, with_kwargs=True)
         parent = type(module)
         module.__class__ = type(parent.__name__, (_TypedModule, parent), {"__call__": _typed_call})
@@ -89,10 +90,18 @@ def _engines(module: Any) -> list[Any]:
     ]
 
 
-class _InputChecks:
-    """A forward pre-hook: the arguments, and the ranks and sizes of tensors."""
+def _fixed_weights(program: ExportedProgram, module: fx.GraphModule) -> FixedWeights | None:
+    """A check of the weights that PyTorch reads beside engines."""
+    if not any(_engine_calls(node) for node in program.graph.nodes):
+        return None
+    return fixed_weights(module)
 
-    def __init__(self, program: ExportedProgram) -> None:
+
+class _InputChecks:
+    """A forward pre-hook: the arguments, the ranks and sizes of tensors, and the weights."""
+
+    def __init__(self, program: ExportedProgram, weights: FixedWeights | None) -> None:
+        self._weights = weights
         spec: Any = program.call_spec.in_spec
         self._spec = spec
         signature = program.module_call_graph[0].signature
@@ -114,10 +123,12 @@ class _InputChecks:
         for leaf, value in zip(self._leaves, values, strict=True):
             if leaf.dims is not None:
                 self._tensors.check(leaf, leaf.dims, value, seen)
-            elif leaf.value is not None:
+            elif leaf.is_constant:
                 leaf.check_constant(value)
         if self._apart is not None:
             self._apart(*values)
+        if self._weights is not None:
+            self._weights.forward()
 
     def _apart_of(self, program: ExportedProgram, own: list[fx.Node]) -> Apart | None:
         """The check of a compiled module that writes to inputs. (What runs in PyTorch alone does

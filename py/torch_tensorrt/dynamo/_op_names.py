@@ -55,6 +55,8 @@ def operator_text(op: Any) -> str | None:
     if isinstance(op, _OPERATORS):
         return str(op)
     name = str(getattr(op, "__name__", ""))
+    if not name:
+        return None
     if getattr(operator, name, None) is op:
         return name
     if name.startswith("sym_") and getattr(torch, name, None) is op:

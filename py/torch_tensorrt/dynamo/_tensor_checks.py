@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +18,16 @@ from torch_tensorrt.dynamo.runtime._errors import not_a_tensor
 
 @dataclass(frozen=True)
 class InputLeaf:
-    """What one input must be: ``value`` for constants, ``dims`` (sizes or symbols) for tensors."""
+    """What one input must be: ``value`` for constants, ``dims`` (sizes or symbols) for tensors.
+
+    Neither a constant nor a tensor is a number that is a size, which may be any.
+    """
 
     label: str
     dims: tuple[int | str, ...] | None
     value: Any = None
     dtype: torch.dtype | None = None
+    is_constant: bool = False
 
     @classmethod
     def of(cls, node: fx.Node) -> InputLeaf:
@@ -31,12 +36,13 @@ class InputLeaf:
         if isinstance(value, torch.Tensor):
             dims = tuple(str(size) if is_symbolic(size) else int(size) for size in value.shape)
             return cls(str(node.target), dims, dtype=value.dtype)
-        constant = value if isinstance(value, (bool, int, float, str)) else None
-        return cls(str(node.target), None, constant)
+        if "val" in node.meta and isinstance(value, (bool, int, float, str, type(None))):
+            return cls(str(node.target), None, value, is_constant=True)
+        return cls(str(node.target), None)
 
     def check_constant(self, given: Any) -> None:
         """Raise ``InputMismatchError`` unless ``given`` is the constant :attr:`value`."""
-        if type(given) is type(self.value) and given == self.value:
+        if type(given) is type(self.value) and _same(given, self.value):
             return
         is_tensor = isinstance(given, torch.Tensor)
         text = f"a tensor of shape {list(given.shape)}" if is_tensor else repr(given)
@@ -44,6 +50,13 @@ class InputLeaf:
             f"input '{self.label}' must be {self.value!r}, with which the model was captured, got "
             f"{text}; compile again with that value, or make it a tensor when the model is compiled"
         )
+
+
+def _same(given: Any, value: Any) -> bool:
+    """Whether two values of one type are the same constant: NaN is, -0.0 is not 0.0."""
+    if isinstance(value, float) and (value == 0 or math.isnan(value)):
+        return repr(given) == repr(value)
+    return bool(given == value)
 
 
 class TensorChecks:

@@ -13,6 +13,7 @@ from torch.export import Dim, ExportedProgram
 from torch_tensorrt._Device import Device
 from torch_tensorrt._exceptions import InvalidOptionError
 from torch_tensorrt._Input import Input
+from torch_tensorrt._interrupts import import_whole
 from torch_tensorrt.dynamo._autocast_state import autocast_left_out
 from torch_tensorrt.dynamo._capture_errors import capture_errors, check_dtypes
 from torch_tensorrt.dynamo._inputs import (
@@ -60,6 +61,7 @@ def trace(
         InvalidOptionError: a name that is no option; the message has the nearest one.
     """
     _check_names(kwargs)
+    import_whole("torch._dynamo", "torch.export._trace")
     if isinstance(mod, ExportedProgram):
         return mod
     if inputs is not None and arg_inputs is not None:

@@ -38,6 +38,15 @@ def quantised():
     return torch.ao.quantization.quantize_dynamic(layers, {nn.Linear})
 
 
+class Tagger(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.steps = nn.LSTM(8, 6, batch_first=True)
+
+    def forward(self, x):
+        return self.steps(x)[0].relu()
+
+
 LINE = "test_capture_errors.py"
 CASES = {
     "width": (
@@ -64,6 +73,11 @@ CASES = {
         Net,
         {"arg_inputs": [ranged((1, 8), (4, 16), (8, 32), shared_dims={1: "width"})]},
         ["axis 1 of input 'tokens'", "8 to 32", "always 16"],
+    ),
+    "sequence": (
+        Tagger,
+        {"arg_inputs": [ranged((4, 1, 8), (4, 12, 8), (4, 32, 8))]},
+        ["axis 1 of input 'x'", "1 to 32", "always 12", "'steps': LSTM(8, 6", "pad", "the batch"],
     ),
     "missing": (Net, {"kwarg_inputs": {"mask": torch.randn(3)}}, ["'tokens'", "forward(tokens"]),
     "values": (

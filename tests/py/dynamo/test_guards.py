@@ -172,3 +172,29 @@ def test_small_ranges(sizes: tuple[int, int, int]) -> None:
     for size in range(sizes[0], sizes[2] + 1):
         x = torch.randn(size, 4)
         torch.testing.assert_close(compiled(x), model(x))
+
+
+class Halves(torch.nn.Module):
+    """Conditions that hold for every size, or for all that are declared."""
+
+    def forward(self, x):
+        pooled = torch.nn.functional.avg_pool1d(x, 2, ceil_mode=True)
+        return torch.nn.functional.interpolate(pooled, size=x.shape[-1:]) * x[..., 3:4]
+
+
+@pytest.mark.parametrize(("least", "warns"), [(8, False), (1, True)])
+def test_conditions_that_hold_for_all_declared_sizes_are_none(least, warns, caplog):
+    class Branches(torch.nn.Module):
+        def forward(self, x):
+            return Halves()(x) if x.shape[-1] >= 4 and x.shape[0] < 6 else x
+
+    rows = torch_tensorrt.Input(min_shape=(1, 2, least), opt_shape=(2, 2, 16), max_shape=(5, 2, 40))
+    compiled = torch_tensorrt.compile(Branches(), arg_inputs=[rows], min_block_size=1)
+    said = [r.getMessage() for r in caplog.records if "took one side" in r.getMessage()]
+    assert bool(said) == warns
+    for size in (8, 9, 16, 39, 40):
+        x = torch.randn(2, 2, size)
+        torch.testing.assert_close(compiled(x), Branches()(x))
+    if warns:
+        with pytest.raises(DynamicShapeOutOfRangeException, match=">= 4"):
+            compiled(torch.randn(1, 2, 3))

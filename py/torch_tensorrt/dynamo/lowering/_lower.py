@@ -10,6 +10,7 @@ import torch
 from torch import fx
 from torch.export import ExportedProgram
 
+from torch_tensorrt.dynamo._autocast_state import types_are_autocasts
 from torch_tensorrt.dynamo._capture_errors import decomposition_error
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import any_size
@@ -85,6 +86,8 @@ def lower_subgraph(
 
 def _decomposed(program: ExportedProgram, table: DecompositionTable) -> fx.GraphModule:
     try:
+        if types_are_autocasts(program):
+            raise NotHandled("it was captured under autocast, the types of its results are wrong")
         gm = unlift(program)
         with torch.no_grad():
             decompose(gm, table, kept_ops(table))

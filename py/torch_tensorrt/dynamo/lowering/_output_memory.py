@@ -51,7 +51,7 @@ def _shared_by_outputs(program: ExportedProgram) -> dict[int, frozenset[str]]:
         spec.arg.name: str(spec.arg.name if spec.kind == InputKind.USER_INPUT else spec.target)
         for spec in signature.input_specs
     }
-    roots = _Roots()
+    roots = Roots()
     results: Any = program.graph.output_node().args[0]
     return {
         position: frozenset(names[root.name] for root in roots.of(node))
@@ -60,8 +60,9 @@ def _shared_by_outputs(program: ExportedProgram) -> dict[int, frozenset[str]]:
     }
 
 
-class _Roots:
-    """The placeholders that values share memory with, by the schemas of the operators."""
+class Roots:
+    """The placeholders and attributes that values share memory with, by the schemas of the
+    operators."""
 
     def __init__(self) -> None:
         self._known: dict[fx.Node, frozenset[fx.Node]] = {}
@@ -76,7 +77,7 @@ class _Roots:
             if missing:
                 pending.extend(missing)
                 continue
-            own = {current} if current.op == "placeholder" else set()
+            own = {current} if current.op in ("placeholder", "get_attr") else set()
             self._known[current] = frozenset(own.union(*(self._known[s] for s in sources)))
             pending.pop()
         return self._known[node]

@@ -167,12 +167,12 @@ class _Splitter:
         pending = [node]
         while pending:
             current = pending[-1]
-            missing = [n for n in current.all_input_nodes if n not in self._outer]
-            if missing:
-                pending.extend(missing)
+            if current in self._outer:  # may be an engine's result: its sources are in there
+                pending.pop()
                 continue
-            pending.pop()
-            if current not in self._outer:
+            missing = [n for n in current.all_input_nodes if n not in self._outer]
+            pending.extend(missing)
+            if not missing:
                 self._copy(current)
 
     def _call_engine(self, unit: Unit) -> None:

@@ -15,6 +15,7 @@ from torch_tensorrt._exceptions import EngineBuildError
 from torch_tensorrt.dynamo import _engine_cache as engine_cache
 from torch_tensorrt.dynamo._option_checks import optimizer_pass_names
 from torch_tensorrt.dynamo._settings import CompilationSettings
+from torch_tensorrt.dynamo.runtime._errors import without_code
 from torch_tensorrt.dynamo.runtime._module import TorchTensorRTModule
 
 logger = logging.getLogger("torch_tensorrt")
@@ -111,7 +112,7 @@ def _prepare(
     try:
         engine.prepare_on(device.index or 0)
     except (RuntimeError, ValueError) as error:
-        raise EngineBuildError(f"engine '{name}': {error}") from error
+        raise EngineBuildError(f"engine '{name}': {without_code(str(error))}") from error
     spent = time.perf_counter() - start
     if spent > _WORTH_A_LINE:
         logger.info("engine '%s': %.1f s to compile its kernels; kept for next time", name, spent)
@@ -142,7 +143,8 @@ def _build(network: Any, config: dict[str, Any]) -> tuple[Any, BuildReport]:
     try:
         engine, report = core.build(network, config)
     except (RuntimeError, ValueError) as error:
-        raise EngineBuildError(f"engine '{config['name']}': {error}") from error
+        text = without_code(str(error))
+        raise EngineBuildError(f"engine '{config['name']}': {text}") from error
     return engine, BuildReport(**report)
 
 

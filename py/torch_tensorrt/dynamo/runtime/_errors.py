@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -19,10 +20,14 @@ from torch_tensorrt._exceptions import (
 
 logger = logging.getLogger("torch_tensorrt")
 
+#: How a status of C++ begins when it crosses torch: its code, which the class of the error says to
+#: users.
+_CODE = re.compile(r"[A-Z][A-Za-z]+: (?=\[)")
 _OUT_OF_RANGE = "OutOfRange: ["
 _WEIGHTS_CHANGED = "DataLoss: [weights]"
 #: Of the engine itself, whatever the inputs.
-_FAILED = ("DataLoss: [", "DeviceError: [", "Internal: [")
+_FAILED = ("DataLoss: [", "DeviceError: [", "Internal: [", "Unsupported: [")
+_NO_MEMORY = "ResourceExhausted: ["
 _REFUSED = ("InvalidArgument: [", "[tensorrt] engines do not take")
 
 
@@ -33,19 +38,31 @@ def typed_error(error: Exception, engines: Iterable[str] = ()) -> Exception | No
         engines: Names of the engines that may have refused it.
     """
     text = str(error)
-    if isinstance(error, NotImplementedError):
-        refused = "engines are for inference" in text
-        return UnsupportedTransformError(text) if refused else None
-    if text.startswith(_OUT_OF_RANGE):
-        return DynamicShapeOutOfRangeException(text)
+    if isinstance(error, NotImplementedError) and "engines are for inference" in text:
+        return UnsupportedTransformError(text)
     if _WEIGHTS_CHANGED in text:  # a failed pickle says more before and after
-        return WeightsChangedError(text[text.index(_WEIGHTS_CHANGED) :].splitlines()[0])
-    if text.startswith(_FAILED):
-        return TorchTensorRTError(text)
+        first = text[text.index(_WEIGHTS_CHANGED) :].splitlines()[0]
+        return WeightsChangedError(without_code(first))
     names = tuple(f"[{name}] " for name in engines)
-    if isinstance(error, (ValueError, TypeError)) and text.startswith((*_REFUSED, *names)):
-        return InputMismatchError(text)
-    return None
+    kind: type[Exception]
+    if text.startswith(_OUT_OF_RANGE):
+        kind = DynamicShapeOutOfRangeException
+    elif text.startswith(_NO_MEMORY):
+        kind = torch.OutOfMemoryError
+    elif text.startswith(_FAILED):
+        kind = TorchTensorRTError
+    elif isinstance(error, (ValueError, TypeError)) and text.startswith((*_REFUSED, *names)):
+        kind = InputMismatchError
+    else:
+        return None
+    return kind(without_code(text))
+
+
+def without_code(text: str) -> str:
+    """The message of an error from C++ without the code in front of it: ``DataLoss: [plan] ...``
+    is ``[plan] ...``."""
+    found = _CODE.match(text)
+    return text[found.end() :] if found else text
 
 
 def with_labels(error: Exception, labels: Mapping[str, str]) -> Exception:

@@ -15,6 +15,7 @@ from torch_tensorrt.dynamo.runtime._errors import (
     typed_error,
     warn_of_conversion,
     with_labels,
+    without_code,
 )
 
 
@@ -195,10 +196,10 @@ def to_engine(source: bytes | torch.Tensor | torch.ScriptObject) -> Any:
         )
     try:
         return torch.classes.tensorrt.Engine(source)
-    except torch.OutOfMemoryError:
-        raise
+    except torch.OutOfMemoryError as error:
+        raise torch.OutOfMemoryError(without_code(str(error))) from error
     except (RuntimeError, ValueError) as error:
-        raise LoadError(str(error)) from error
+        raise LoadError(without_code(str(error))) from error
 
 
 def engine_dtypes(engine: Any) -> list[torch.dtype]:

@@ -205,3 +205,24 @@ def test_multi_output_operators_stay_together():
         result = partitioning.partition(lowered(Split(), x), settings(), refused)
         got = result.graph.module(x)
         assert all(torch.equal(a, b) for a, b in zip(got, Split()(x), strict=True))
+
+
+class TwoReaders(nn.Module):
+    """What one engine makes is read by PyTorch and by the next engine."""
+
+    def forward(self, x):
+        a = (x + 1).relu()
+        b, c = torch.sort(a * 2)[0], a.exp() * 3
+        return (b * c).sin()
+
+
+def test_what_an_engine_made_is_not_made_again():
+    x = torch.randn(5)
+    result = partitioning.partition(lowered(TwoReaders(), x), settings(), refuse("sort"))
+    calls = result.graph.module.graph.find_nodes(op="call_module")
+    assert len(calls) == len(result.graph.engines) == 2
+    called = [n.target for n in result.graph.module.graph.nodes if n.op == "call_function"]
+    assert [target for target in called if "getitem" not in str(target)] == [
+        torch.ops.aten.sort.default
+    ]
+    torch.testing.assert_close(result.graph.module(x), TwoReaders()(x))

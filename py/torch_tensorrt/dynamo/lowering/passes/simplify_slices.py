@@ -31,9 +31,11 @@ def simplify_slices(gm: fx.GraphModule, settings: CompilationSettings) -> fx.Gra
 
 
 def _takes_all(node: fx.Node) -> bool:
-    defaults: tuple[Any, ...] = (0, None, None, 1)
-    arguments: list[Any] = [*node.args, *defaults[len(node.args) - 1 :]]
-    source, dim, start, end, step = arguments
+    given = dict(zip(("self", "dim", "start", "end", "step"), node.args, strict=False))
+    given.update(node.kwargs)
+    source, start, step = given["self"], given.get("start"), given.get("step", 1)
+    dim: Any = given.get("dim", 0)
+    end = given.get("end")
     if start not in (None, 0) or step != 1 or not isinstance(source, fx.Node):
         return False
     if end is None or end == _INT64_MAX:
