@@ -132,12 +132,14 @@ Result<StepSpec> DescribeFirstConvolution(const TacticQuery& query) {
     return Unsupported(c.in_channels, " -> ", c.out_channels, " channels in ", c.groups,
                        " groups, ", c.taps, " taps");
   }
-  auto pack = [weights = *c.weights, c, k] {
-    return PackRows(weights.Made(), k, c.out_channels, 1, k);
+  const auto fill = [weights = *c.weights, c, k](void* to) {
+    PackRows(weights.Made(), k, c.out_channels, 1, k, to);
   };
-  StepSpec spec = ConvolutionStep(
-      query, c, "cuda.first_convolution",
-      {-1, LayoutNeed::kContiguous, pack, "first." + WeightsName(query)}, LayoutNeed::kContiguous);
+  const DataType dtype = c.weights->dtype;
+  Operand rows = PackedOperand("first." + WeightsName(query), dtype,
+                               {k, RowPitch(dtype, c.out_channels)}, fill);
+  StepSpec spec =
+      ConvolutionStep(query, c, "cuda.first_convolution", std::move(rows), LayoutNeed::kContiguous);
   spec.operands[0].need = LayoutNeed::kAny;
   return spec;
 }
