@@ -64,6 +64,20 @@ def free_symbols(value: Any) -> set[Any]:
     return set()
 
 
+def has_size_of_data(node: fx.Node) -> bool:
+    """Whether the node is an operator whose result has as many elements as some values say."""
+    tags = getattr(node.target, "tags", ())
+    return torch.Tag.dynamic_output_shape in tags and isinstance(node.meta.get("val"), torch.Tensor)
+
+
+def computed_symbols(node: fx.Node) -> set[Any]:
+    """Symbols of the node's result that no size of what it takes has: its values give them."""
+    if not has_size_of_data(node):
+        return set()
+    given = {s for source in node.all_input_nodes for s in free_symbols(source.meta.get("val"))}
+    return free_symbols(node.meta["val"]) - given
+
+
 def shape_env_of(nodes: Iterable[fx.Node]) -> Any:
     """The ShapeEnv of the first symbolic value found, or None for a static graph."""
     for node in nodes:

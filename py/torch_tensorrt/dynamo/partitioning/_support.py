@@ -113,6 +113,8 @@ def _is_size(node: fx.Node, verdict: NodeSupport) -> bool:
         return False
     if any(user.op == "output" for user in node.users) and not node.all_input_nodes:
         return True
+    if node.target is torch.ops.aten.sym_size.int and node.args[0] in verdict.supported:
+        return True
     return all(source in verdict.neutral for source in node.all_input_nodes)
 
 
