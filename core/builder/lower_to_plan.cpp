@@ -67,6 +67,10 @@ class Lowering {
     std::vector<ir::LayerId> order = network_.order();
     const auto sizes = network_.computed_sizes();
     if (sizes.empty()) return order;
+    if (config_.target != Target::kCpu) {
+      return Unsupported("[builder] layer '", network_.layer(sizes.begin()->second)->name,
+                         "' computes a size, for which engines on GPUs do not wait");
+    }
     std::map<ir::LayerId, size_t> phases;
     // A layer is met again when a size it needs turns out to be read in a later phase.
     for (bool changed = true; changed;) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/builder/builder.h"
+#include "core/engine/phases.h"
 #include "core/util/lent_memory.h"
 
 namespace torch_tensorrt::core::builder {
@@ -153,6 +154,64 @@ std::vector<std::string> KernelsForImage(int64_t channels) {
 TEST(LowerToPlan, ImagesOfFewChannelsAreReadPlaneByPlane) {
   EXPECT_EQ(KernelsForImage(3), std::vector<std::string>{"cpu.convolution"});
   EXPECT_EQ(KernelsForImage(16), (std::vector<std::string>{"cpu.copy", "cpu.convolution"}));
+}
+
+Result<engine::Plan> Lowered(const std::string& text, Target target = Target::kCpu) {
+  auto network = ir::Network::Parse(text);
+  EXPECT_TRUE(network.ok()) << network.status().ToString();
+  BuildReport report;
+  BuilderConfig config;
+  config.target = target;
+  return LowerToPlan(*std::move(network), config, &report);
+}
+
+// What needs a computed size comes after all that needs none, wherever it was in the network.
+TEST(LowerToPlan, StepsThatNeedComputedSizesComeLast) {
+  const auto plan = Lowered(R"(symbol u 0 4 9
+symbol v 0 4 9
+input %x : i64[]
+input %y : i64[]
+%u = ReadSize(%x) {symbol="u"}
+%f = Fill() {dims=sym[u], dtype=dtype:f32, value=1.0}
+%v = ReadSize(%y) {symbol="v"}
+%g = Fill() {dims=sym[v], dtype=dtype:f32, value=1.0}
+%z = Elementwise(%x, %y) {op=op:Add}
+output "f" %f
+output "g" %g
+output "z" %z
+)");
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  EXPECT_TRUE(engine::VerifyPlan(*plan).ok()) << engine::VerifyPlan(*plan).ToString();
+  const auto phases = engine::FindPhases(*plan);
+  ASSERT_TRUE(phases.ok());
+  ASSERT_EQ(phases->phases.size(), 2U);
+  EXPECT_EQ(phases->phases[1].first, 3U);
+  for (const engine::PlanSymbol& symbol : plan->symbols) {
+    ASSERT_GE(symbol.source, 0);
+    EXPECT_EQ(plan->tensors[static_cast<size_t>(symbol.source)].name, symbol.name);
+  }
+}
+
+TEST(LowerToPlan, GpusDoNotWaitForSizes) {
+  const auto plan = Lowered(R"(symbol u 0 4 9
+input %x : i64[]
+%u = ReadSize(%x) {symbol="u"}
+%f = Fill() {dims=sym[u], dtype=dtype:f32, value=1.0}
+output "f" %f
+)",
+                            Target::kCuda);
+  EXPECT_EQ(plan.status().code(), StatusCode::kUnsupported) << plan.status().ToString();
+}
+
+TEST(LowerToPlan, ASizeThatDependsOnItselfIsRefused) {
+  const auto plan = Lowered(R"(symbol u 0 4 9
+%f = Fill() {dims=sym[u], dtype=dtype:i64, ivalue=sym:1}
+%n = Reduce(%f) {kind="sum", axes=[0]}
+%u = ReadSize(%n) {symbol="u"}
+output "f" %f
+)");
+  EXPECT_EQ(plan.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(plan.status().message().find("needs a size that it computes"), std::string::npos);
 }
 
 }  // namespace

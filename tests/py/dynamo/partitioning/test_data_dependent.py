@@ -100,6 +100,17 @@ def test_just_in_time(name):
             torch.testing.assert_close(fast(x), wanted(x))
 
 
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"unique"}))
+def test_just_in_time_in_one_engine(name):
+    torch._dynamo.reset()
+    wanted = model(MODELS[name])
+    options = {"require_full_compilation": True}
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True), torch.no_grad():
+        fast = torch.compile(wanted, backend="tensorrt", options=options, fullgraph=True)
+        for x in VALUES:
+            torch.testing.assert_close(fast(x), wanted(x))
+
+
 def test_the_reason_says_that_the_size_depends_on_values():
     wanted = model(MODELS["unique"])
     settings = CompilationSettings(min_block_size=1)
