@@ -173,13 +173,15 @@ class _Splitter:
         pending = [node]
         while pending:
             current = pending[-1]
+            if current in self._outer:  # made by an engine, perhaps, which has the sources
+                pending.pop()
+                continue
             missing = [n for n in current.all_input_nodes if n not in self._outer]
             if missing:
                 pending.extend(missing)
                 continue
             pending.pop()
-            if current not in self._outer:
-                self._copy(current)
+            self._copy(current)
 
     def _call_engine(self, unit: Unit) -> None:
         inside = set(unit.nodes)
