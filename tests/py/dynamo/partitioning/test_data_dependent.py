@@ -60,13 +60,15 @@ def test_one_engine_holds_it_all(name, tmp_path):
     module = torch_tensorrt.compile(wanted, arg_inputs=[SPEC], require_full_compilation=True)
     nodes = [n for n in module.graph.nodes if n.op not in ("placeholder", "output", "get_attr")]
     assert [n.target for n in nodes] == ["_run_on_acc_0"]
-    path = str(tmp_path / "model.ep")
-    torch_tensorrt.save(module, path)
-    loaded = torch_tensorrt.load(path).module()
+    modules = [module]
+    for legacy in (False, True):
+        path = str(tmp_path / f"model_{legacy}.ep")
+        torch_tensorrt.save(module, path, use_legacy_exporter=legacy)
+        modules.append(torch_tensorrt.load(path).module())
     with torch.no_grad():
         for x in VALUES:
-            torch.testing.assert_close(module(x), wanted(x))
-            torch.testing.assert_close(loaded(x), wanted(x))
+            for each in modules:
+                torch.testing.assert_close(each(x), wanted(x))
 
 
 @pytest.mark.parametrize("name", LEFT)
