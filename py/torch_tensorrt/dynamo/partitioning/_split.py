@@ -262,6 +262,8 @@ class _SubgraphBuilder:
                     self._numbers.append(source)
                 elif not self._is_constant(source):
                     self._inputs.append(source)
+        computed = {symbol for node in self._unit.nodes for symbol in computed_symbols(node)}
+        self._add_sized(seen, computed)
         readable = {
             size.node.expr
             for node in self._inputs
@@ -269,10 +271,22 @@ class _SubgraphBuilder:
             if isinstance(size, torch.SymInt) and size.node.expr.is_symbol
         }
         needed = _symbols(n.meta["val"] for n in [*self._inputs, *self._numbers])
-        computed = {symbol for node in self._unit.nodes for symbol in computed_symbols(node)}
         self._computed = computed - _symbols(n.meta["val"] for n in self._inputs)
         needed -= self._computed
         return self._inputs, sorted(needed - readable, key=str)
+
+    def _add_sized(self, seen: set[fx.Node], computed: set[Any]) -> None:
+        """Tensors of PyTorch whose sizes the engine computes too, if they are read: as inputs they
+        give them."""
+        pending = list(self._numbers)
+        while pending:
+            for source in pending.pop().all_input_nodes:
+                if is_number_node(source):
+                    pending.append(source)
+                elif source not in self._inside and source not in seen:
+                    seen.add(source)
+                    if free_symbols(source.meta.get("val")) & computed:
+                        self._inputs.append(source)
 
     def _is_constant(self, node: fx.Node) -> bool:
         return node.op == "get_attr" and node.target not in self._mutated

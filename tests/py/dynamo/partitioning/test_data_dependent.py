@@ -136,6 +136,25 @@ def test_other_refusals_keep_their_reason():
     assert reasons == {"listed in torch_executed_ops"}
 
 
+class Twice(nn.Module):
+    """One size that PyTorch finds out, as told below, and the engine could too."""
+
+    def forward(self, x, mask):
+        rows = x[mask]
+        places = torch.nonzero(mask)
+        return torch.zeros(rows.shape[0]) + places[:, 0], rows
+
+
+def test_a_size_that_pytorch_finds_out_enters_the_engine():
+    x = torch.randn(6)
+    module = torch_tensorrt.compile(
+        Twice(), arg_inputs=[x, x > 0], min_block_size=1, torch_executed_ops={"aten.index.Tensor"}
+    )
+    assert len([n for n, _ in module.named_children() if n.startswith("_run_on_acc")]) == 1
+    for mask in (x > 0, x <= 0, x > 100):
+        torch.testing.assert_close(module(x, mask), Twice()(x, mask))
+
+
 class Kept(torch.nn.Module):
     """A layer before and after rows are chosen by their values; weights need gradients."""
 
