@@ -1,5 +1,6 @@
 #include "core/builder/lower_to_plan.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -39,11 +40,13 @@ class Lowering {
       plan_.symbols.push_back({s.name, s.min, s.opt, s.max});
     }
     AddBindings();
-    for (ir::LayerId id : network_.order()) {
+    TRT_ASSIGN_OR_RETURN(const std::vector<ir::LayerId> order, InPhases());
+    for (ir::LayerId id : order) {
       TRT_RETURN_IF_ERROR(LowerLayer(*network_.layer(id)));
       ReleaseWeights(*network_.layer(id));
     }
     TRT_RETURN_IF_ERROR(WriteOutputs());
+    NameSources();
     return Lowered{std::move(plan_), std::move(constants_)};
   }
 
@@ -51,6 +54,52 @@ class Lowering {
   int32_t NewTensor(PlanTensor tensor) {
     plan_.tensors.push_back(std::move(tensor));
     return static_cast<int32_t>(plan_.tensors.size()) - 1;
+  }
+
+  // The layers in an order in which sizes that layers compute are read before they are needed, and
+  // few times: all layers that need no such size come first, and so on.
+  Result<std::vector<ir::LayerId>> InPhases() const {
+    std::vector<ir::LayerId> order = network_.order();
+    const auto sizes = network_.computed_sizes();
+    if (sizes.empty()) return order;
+    if (config_.target != Target::kCpu) {
+      return Unsupported("[builder] layer '", network_.layer(sizes.begin()->second)->name,
+                         "' computes a size, for which engines on GPUs do not wait");
+    }
+    std::map<ir::LayerId, size_t> phases;
+    // A layer is met again when a size it needs turns out to be read in a later phase.
+    for (bool changed = true; changed;) {
+      changed = false;
+      for (ir::LayerId id : order) {
+        const ir::Layer& layer = *network_.layer(id);
+        size_t phase = 0;
+        for (TensorId input : layer.inputs) {
+          const ir::Layer* producer = network_.producer(input);
+          if (producer != nullptr) phase = std::max(phase, phases[producer->id]);
+        }
+        for (ir::LayerId size : network_.SizesNeededBy(layer, sizes)) {
+          phase = std::max(phase, phases[size] + 1);
+        }
+        if (phase > sizes.size()) {
+          return InvalidArgument("[builder] layer '", layer.name,
+                                 "' needs a size that it computes");
+        }
+        changed = changed || phase != phases[id];
+        phases[id] = phase;
+      }
+    }
+    std::stable_sort(order.begin(), order.end(),
+                     [&](ir::LayerId a, ir::LayerId b) { return phases.at(a) < phases.at(b); });
+    return order;
+  }
+
+  // Says of the symbols that layers read which tensors have their values.
+  void NameSources() {
+    for (const auto& [name, id] : network_.computed_sizes()) {
+      for (engine::PlanSymbol& symbol : plan_.symbols) {
+        if (symbol.name == name) symbol.source = Place(network_.layer(id)->outputs[0]).tensor;
+      }
+    }
   }
 
   // Drops weights that `layer` was the last to read: the plan has them, or a recipe that keeps what

@@ -26,6 +26,7 @@ ConverterTable ReductionConverters();
 ConverterTable ResizeConverters();
 ConverterTable ScanConverters();
 ConverterTable ScatterConverters();
+ConverterTable SelectionConverters();
 ConverterTable ShapeConverters();
 ConverterTable SlicingConverters();
 ConverterTable SpecialConverters();

@@ -18,9 +18,9 @@ const Table& AllConverters() {
           CreationConverters(),   EmbeddingBagConverters(),  IndexingConverters(),
           MatrixConverters(),     NormalizationConverters(), PaddingConverters(),
           PoolingConverters(),    ReductionConverters(),     ResizeConverters(),
-          ScanConverters(),       ScatterConverters(),       ShapeConverters(),
-          SlicingConverters(),    SpecialConverters(),       StatisticsConverters(),
-          UnaryConverters()}) {
+          ScanConverters(),       ScatterConverters(),       SelectionConverters(),
+          ShapeConverters(),      SlicingConverters(),       SpecialConverters(),
+          StatisticsConverters(), UnaryConverters()}) {
       for (const ConverterEntry& entry : family) out.emplace(entry.target, &entry);
     }
     return out;

@@ -25,7 +25,9 @@ const ConverterEntry* FindConverter(std::string_view target);
 // All targets, sorted. Thread-safe.
 std::vector<std::string_view> ConverterTargets();
 
-// Runs the converter of `target`. Errors read "[aten.op] reason: (self: f32[2, s0], dim: 3)".
+// Runs the converter of `target`. Where the sizes of the result depend on values, an argument
+// `result` beside those of the schema has its dims: a symbol in it that nothing else gives gets its
+// value from what the operator finds. Errors read "[aten.op] reason: (self: f32[2, s0], dim: 3)".
 // A converter that fails may leave layers behind that nothing uses.
 Result<Values> Convert(ir::Network* network, std::string_view target, const ArgMap& args,
                        const std::string& name, const std::string& source);

@@ -21,6 +21,7 @@ Result<std::shared_ptr<const Engine>> Engine::Create(Plan plan,
   auto engine = std::shared_ptr<Engine>(new Engine());
   engine->plan_ = std::move(plan);
   engine->gpu_ = std::move(gpu);
+  TRT_ASSIGN_OR_RETURN(engine->phases_, FindPhases(engine->plan_));
   TRT_RETURN_IF_ERROR(engine->CreateKernels());
   engine->FindLifetimes();
   engine->FindLenders();
@@ -62,6 +63,10 @@ void Engine::FindLifetimes() {
       first_def_[i] = step;
       last_use_[i] = std::max(last_use_[i], step);
     }
+  }
+  for (const PlanSymbol& symbol : plan_.symbols) {
+    if (symbol.source < 0) continue;
+    last_use_[static_cast<size_t>(symbol.source)] = static_cast<int32_t>(plan_.steps.size());
   }
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/device/cuda/gpu.h"
+#include "core/engine/phases.h"
 #include "core/engine/plan.h"
 #include "core/kernels/kernel.h"
 #include "core/util/lent_memory.h"
@@ -35,7 +36,10 @@ class Engine {
   const std::vector<std::unique_ptr<const kernels::Kernel>>& kernels() const { return kernels_; }
   // Of each step's kernel.
   const std::vector<const kernels::KernelEntry*>& entries() const { return entries_; }
+  // One, unless steps compute sizes of tensors.
+  const Phases& phases() const { return phases_; }
   // For each tensor, the last step that reads its storage (views count for their base); -1 if none.
+  // Beyond all steps for the sources of symbols.
   const std::vector<int32_t>& last_use() const { return last_use_; }
   // For each tensor, the step that writes it; -1 for inputs and constants; views: their base's.
   const std::vector<int32_t>& first_def() const { return first_def_; }
@@ -54,12 +58,13 @@ class Engine {
   std::vector<const void*> device_constants_;  // into it
   std::vector<std::unique_ptr<const kernels::Kernel>> kernels_;
   std::vector<const kernels::KernelEntry*> entries_;
+  Phases phases_;
   std::vector<int32_t> last_use_;
   std::vector<int32_t> first_def_;
 };
 
-// Layers as JSON for people and tools: {"name", "inputs", "outputs", "layers": [{name, kernel,
-// inputs, outputs, source}], "metadata"}.
+// Layers as JSON for people and tools: {"name", "inputs", "outputs", "computed_sizes": [{size,
+// computed_by, needed_from}], "layers": [{name, kernel, inputs, outputs, source}], "metadata"}.
 std::string InspectJson(const Engine& engine);
 
 }  // namespace torch_tensorrt::core::engine

@@ -50,9 +50,10 @@ Result<std::vector<Section>> ReadSections(std::span<const std::byte> bytes) {
     return Corrupt("no engine plan (wrong magic)");
   }
   const auto version = Load<uint32_t>(bytes, 8);
-  if (version != kPlanVersion) {
-    return DataLoss("[plan file] format version ", version, ", this build reads version ",
-                    kPlanVersion, "; rebuild the engine or update torch_tensorrt");
+  if (version < kPlainPlanVersion || version > kPlanVersion) {
+    return DataLoss("[plan file] format version ", version, ", this build reads versions ",
+                    kPlainPlanVersion, " to ", kPlanVersion,
+                    "; rebuild the engine or update torch_tensorrt");
   }
   const auto count = Load<uint32_t>(bytes, 12);
   if (Load<uint64_t>(bytes, 16) != bytes.size()) return Corrupt("truncated or extended");
@@ -116,9 +117,12 @@ void PlanEncoder::WriteTo(std::byte* out) const {
                                 meta_.size(), ContentHash({out + meta_offset, meta_.size()})},
                                {static_cast<uint32_t>(SectionTag::kData), kRequired, data_offset_,
                                 data_size_, ContentHash({data, data_size_})}};
+  const bool computes_sizes =
+      std::any_of(plan_.symbols.begin(), plan_.symbols.end(),
+                  [](const PlanSymbol& symbol) { return symbol.source >= 0; });
   std::memcpy(out + kHeaderBytes, sections, sizeof(sections));
   std::memcpy(out, kPlanMagic, sizeof(kPlanMagic));
-  Put<uint32_t>(out, 8, kPlanVersion);
+  Put<uint32_t>(out, 8, computes_sizes ? kPlanVersion : kPlainPlanVersion);
   Put<uint32_t>(out, 12, 2);
   Put<uint64_t>(out, 16, size_);
   Put<uint64_t>(out, 24, ContentHash({out + kHeaderBytes, sizeof(sections)}));

@@ -1,4 +1,4 @@
-// The plan file, format 1. Data only: no code, no paths, no pickles. Documented byte by byte in
+// The plan file, format 2. Data only: no code, no paths, no pickles. Documented byte by byte in
 // docsrc/contributors/plan_format.rst.
 //
 //   header (64 bytes)   magic "TTRTPLAN", u32 version, u32 section count, u64 file size,
@@ -22,7 +22,9 @@
 namespace torch_tensorrt::core::engine {
 
 inline constexpr char kPlanMagic[8] = {'T', 'T', 'R', 'T', 'P', 'L', 'A', 'N'};
-inline constexpr uint32_t kPlanVersion = 1;
+inline constexpr uint32_t kPlanVersion = 2;
+// What a plan without computed sizes is written as: builds that know no others read it.
+inline constexpr uint32_t kPlainPlanVersion = 1;
 inline constexpr size_t kPlanAlignment = 64;
 
 enum class SectionTag : uint32_t { kMeta = 1, kData = 2 };

@@ -17,7 +17,13 @@ enum PlanTag : uint32_t {
   kPlanMetadata = 8,
   kPlanTarget = 9,  // absent: the CPU
 };
-enum SymbolTag : uint32_t { kSymbolName = 1, kSymbolMin = 2, kSymbolOpt = 3, kSymbolMax = 4 };
+enum SymbolTag : uint32_t {
+  kSymbolName = 1,
+  kSymbolMin = 2,
+  kSymbolOpt = 3,
+  kSymbolMax = 4,
+  kSymbolSource = 5,  // absent: the inputs' dims
+};
 enum BindingTag : uint32_t { kBindingName = 1, kBindingTensor = 2 };
 enum TensorTag : uint32_t {
   kTensorName = 1,
@@ -92,6 +98,9 @@ Result<PlanSymbol> DecodeSymbol(std::string_view bytes) {
     if (reader.tag() == kSymbolMin) symbol.min = reader.Signed();
     if (reader.tag() == kSymbolOpt) symbol.opt = reader.Signed();
     if (reader.tag() == kSymbolMax) symbol.max = reader.Signed();
+    if (reader.tag() == kSymbolSource) {
+      TRT_ASSIGN_OR_RETURN(symbol.source, Index(reader));
+    }
   }
   TRT_RETURN_IF_ERROR(reader.status());
   return symbol;
@@ -209,6 +218,7 @@ std::string EncodeMeta(const Plan& plan, const std::vector<size_t>& constant_off
     record.Signed(kSymbolMin, symbol.min);
     record.Signed(kSymbolOpt, symbol.opt);
     record.Signed(kSymbolMax, symbol.max);
+    if (symbol.source >= 0) record.Signed(kSymbolSource, symbol.source);
     out.Record(kPlanSymbol, record);
   }
   for (const Binding& binding : plan.inputs) out.Record(kPlanInput, EncodeBinding(binding));

@@ -52,6 +52,24 @@ std::string AttributesJson(const Attributes& attributes) {
   return out + "}";
 }
 
+// Symbols whose value a step computes: their name, the step, and the first step that needs it.
+std::string ComputedSizes(const Engine& engine) {
+  const Plan& plan = engine.plan();
+  const Phases& phases = engine.phases();
+  std::string out = "[";
+  for (size_t i = 0; i < phases.of_symbol.size(); ++i) {
+    const PlanSymbol& symbol = plan.symbols[i];
+    if (symbol.source < 0) continue;
+    const auto maker = static_cast<size_t>(engine.first_def()[static_cast<size_t>(symbol.source)]);
+    const size_t phase = phases.of_symbol[i];
+    const bool used = phase < phases.phases.size();
+    out += StrCat(out.size() == 1 ? "" : ", ", "{\"size\": ", JsonString(symbol.name),
+                  ", \"computed_by\": ", JsonString(plan.steps[maker].name), ", \"needed_from\": ",
+                  used ? JsonString(plan.steps[phases.phases[phase].first].name) : "null", "}");
+  }
+  return out + "]";
+}
+
 }  // namespace
 
 std::string InspectJson(const Engine& engine) {
@@ -59,7 +77,8 @@ std::string InspectJson(const Engine& engine) {
   std::string out = StrCat("{\"name\": ", JsonString(plan.name),
                            ",\n \"inputs\": ", BindingList(plan, plan.inputs),
                            ",\n \"outputs\": ", BindingList(plan, plan.outputs),
-                           ",\n \"constant_bytes\": ", plan.constant_bytes(), ",\n \"layers\": [");
+                           ",\n \"constant_bytes\": ", plan.constant_bytes(),
+                           ",\n \"computed_sizes\": ", ComputedSizes(engine), ",\n \"layers\": [");
   for (size_t s = 0; s < plan.steps.size(); ++s) {
     const PlanStep& step = plan.steps[s];
     out += StrCat(s == 0 ? "\n  " : ",\n  ", "{\"name\": ", JsonString(step.name),

@@ -65,6 +65,9 @@ struct PlanSymbol {
   int64_t min = 0;
   int64_t opt = 0;
   int64_t max = INT64_MAX;
+  // -1: the dims of the inputs say its value. Else a tensor of one i64 element that a step writes:
+  // the value, from then on (see phases.h).
+  int32_t source = -1;
 };
 
 struct Plan {
@@ -83,7 +86,8 @@ struct Plan {
 
 // Rules every plan obeys, checked before anything is allocated for it: indices in range, bindings
 // consistent, views of non-views, each arena/output tensor written once and before it is read,
-// known dtypes, rank <= kMaxRank. DataLoss naming the first violation.
+// known dtypes, rank <= kMaxRank, computed sizes known before they are needed. DataLoss naming the
+// first violation.
 Status VerifyPlan(const Plan& plan);
 
 }  // namespace torch_tensorrt::core::engine

@@ -1,3 +1,4 @@
+#include "core/engine/phases.h"
 #include "core/engine/plan.h"
 #include "core/types/tensor_view.h"
 
@@ -110,6 +111,25 @@ Status CheckSteps(const Plan& plan) {
   return Status::Ok();
 }
 
+Status CheckSymbols(const Plan& plan) {
+  for (const PlanSymbol& symbol : plan.symbols) {
+    if (symbol.source == -1) continue;
+    auto bad = [&](std::string_view what) {
+      return DataLoss("[plan] symbol '", symbol.name, "': ", what);
+    };
+    if (!InRange(symbol.source, plan.tensors.size())) return bad("source index");
+    const PlanTensor& source = plan.tensors[static_cast<size_t>(symbol.source)];
+    if (source.location != Location::kArena && source.location != Location::kOutput) {
+      return bad("its source is neither arena nor output");
+    }
+    if (source.dtype != DataType::kInt64 || !source.dims.empty()) {
+      return bad("its source is not one i64 element");
+    }
+    if (plan.target != Target::kCpu) return bad("computed sizes need the CPU");
+  }
+  return FindPhases(plan).status();
+}
+
 }  // namespace
 
 size_t Plan::constant_bytes() const {
@@ -124,7 +144,8 @@ Status VerifyPlan(const Plan& plan) {
   }
   for (size_t i = 0; i < plan.tensors.size(); ++i) TRT_RETURN_IF_ERROR(CheckTensor(plan, i));
   TRT_RETURN_IF_ERROR(CheckBindings(plan));
-  return CheckSteps(plan);
+  TRT_RETURN_IF_ERROR(CheckSteps(plan));
+  return CheckSymbols(plan);
 }
 
 }  // namespace torch_tensorrt::core::engine

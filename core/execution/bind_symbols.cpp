@@ -210,6 +210,10 @@ Result<std::vector<int64_t>> BindSymbols(const engine::Plan& plan,
   std::vector<int64_t> values;
   for (size_t s = 0; s < plan.symbols.size(); ++s) {
     const engine::PlanSymbol& symbol = plan.symbols[s];
+    if (symbol.source >= 0) {
+      values.push_back(0);
+      continue;
+    }
     const auto& value = binder.values()[s];
     if (!value.has_value()) {
       return InvalidArgument("[", plan.name, "] no input dim determines symbol ", symbol.name);
@@ -221,6 +225,18 @@ Result<std::vector<int64_t>> BindSymbols(const engine::Plan& plan,
   }
   TRT_RETURN_IF_ERROR(CheckDims(plan, inputs, binder.Lookup()));
   return values;
+}
+
+Status CheckComputed(const engine::Engine& engine, size_t symbol, int64_t value) {
+  const engine::Plan& plan = engine.plan();
+  const engine::PlanSymbol& size = plan.symbols[symbol];
+  if (value >= size.min && value <= size.max) return Status::Ok();
+  const int32_t maker = engine.first_def()[static_cast<size_t>(size.source)];
+  const engine::PlanStep& step = plan.steps[static_cast<size_t>(maker)];
+  return OutOfRange("[", plan.name, "] layer '", step.name, "' computes a size of ", value,
+                    ", outside the range [", size.min, ", ", size.max,
+                    "] that the program states for it",
+                    step.source.empty() ? "" : "; from " + step.source);
 }
 
 }  // namespace torch_tensorrt::core::execution

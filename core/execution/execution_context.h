@@ -6,12 +6,17 @@
 // kernels once, and keeps the result in a bounded LRU: a new shape inside the declared range costs
 // about a millisecond, never a rebuild.
 //
+// An engine that computes sizes of tensors (core/engine/phases.h) runs in phases. Each has states
+// and an arena of its own, so that what later phases read stays where it is; the outputs whose
+// sizes a phase computes are asked for when it has run.
+//
 // On a GPU a run is submitted to a stream and returns; calls with addresses that come back are one
 // CUDA graph launch (GraphCache).
 #pragma once
 
 #include <chrono>
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -27,10 +32,16 @@ namespace torch_tensorrt::core::execution {
 struct ShapeState;
 class CudaRun;
 
+// Contiguous memory for output `index`, now that its dims are known.
+using OutputAllocator = std::function<Result<TensorView>(size_t index, const Dims& dims)>;
+
 struct RunOptions {
   // GPU engines: a CUstream of the engine's device; null is the legacy default stream.
   void* stream = nullptr;
   bool cuda_graphs = true;
+  // For outputs whose dims are not known before the run; called on the thread that runs. May be
+  // null when there are none.
+  const OutputAllocator* allocate = nullptr;
 };
 
 // Time spent per step, summed over runs.
@@ -63,11 +74,16 @@ class ExecutionContext {
   // InvalidArgument names the input and what was expected; OutOfRange when a dim leaves its
   // declared range. On error the context is as before and may be used again.
   Status SetInputShapes(std::span<const TensorView> inputs);
-  // Dims of output `index` under the selected shapes. REQUIRES: SetInputShapes succeeded.
+  // Whether the dims of output `index` depend on the inputs' dims alone.
+  bool OutputDimsKnown(size_t index) const;
+  // Dims of output `index` under the selected shapes. REQUIRES: SetInputShapes succeeded and
+  // OutputDimsKnown(index).
   const Dims& OutputDims(size_t index) const;
   // Runs all steps. REQUIRES: SetInputShapes succeeded for these inputs; inputs and outputs are
-  // contiguous, outputs have OutputDims and do not overlap inputs. With a profile on a GPU, waits
-  // for the end.
+  // contiguous, outputs have OutputDims and do not overlap inputs. Outputs of other dims are taken
+  // from options.allocate, whatever stands in their place. OutOfRange when a computed size is not
+  // in its range; on an error the outputs hold anything and the context may be used again. With a
+  // profile on a GPU, waits for the end.
   Status Run(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
              Profile* profile = nullptr, const RunOptions& options = {});
 
@@ -79,11 +95,25 @@ class ExecutionContext {
   const engine::Engine& engine() const { return *engine_; }
 
  private:
-  Status ReserveArena(size_t bytes);
+  // Memory of the tensors that a phase writes.
+  struct Arena {
+    std::shared_ptr<void> memory;
+    size_t bytes = 0;
+  };
+
+  Status ReserveArena(const ShapeState& shapes);
   void PatchOperands(ShapeState* shapes, std::span<const TensorView> inputs,
                      std::span<const TensorView> outputs) const;
   Status RunOnGpu(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
                   Profile* profile, const RunOptions& options);
+  Status RunPhases(std::span<const TensorView> inputs, std::span<const TensorView> outputs,
+                   Profile* profile, const RunOptions& options);
+  // The state of the phase after `done`, which has run.
+  Result<ShapeState*> NextPhase(const ShapeState& done, std::span<const TensorView> outputs) const;
+  int64_t ReadComputed(const ShapeState& done, size_t symbol,
+                       std::span<const TensorView> outputs) const;
+  Status AllocateOutputs(const ShapeState& shapes, const OutputAllocator* allocate,
+                         std::vector<TensorView>* outputs) const;
   Status RunSteps(ShapeState* shapes, void* stream, Profile* profile) const;
   Status ProfileOnGpu(ShapeState* shapes, void* stream, Profile* profile) const;
   Status RunStep(ShapeState* shapes, size_t index, void* stream) const;
@@ -92,9 +122,10 @@ class ExecutionContext {
   LruCache<std::string, std::unique_ptr<ShapeState>> shapes_;  // key: bytes of all input dims
   ShapeState* current_ = nullptr;
   std::vector<TensorView> last_inputs_;  // whose shapes are current; only shapes are read
-  std::shared_ptr<void> arena_;
-  size_t arena_bytes_ = 0;
-  std::unique_ptr<CudaRun> cuda_;  // GPU engines, from the first run on
+  std::vector<Arena> arenas_;            // of each phase
+  uint64_t arenas_state_ = 1;            // another number whenever one of them moves
+  MemoryStats later_memory_;             // of the later phases of the last run
+  std::unique_ptr<CudaRun> cuda_;        // GPU engines, from the first run on
 };
 
 }  // namespace torch_tensorrt::core::execution

@@ -14,27 +14,31 @@ using engine::Location;
 using engine::Plan;
 using engine::PlanTensor;
 
-struct Resolved {
-  TensorView view;  // data set for constants only
-  Location root = Location::kArena;
-  int32_t root_index = -1;  // binding or constant of the storage; arena: the tensor itself
-  size_t byte_offset = 0;   // of the view's first element in its storage
-  size_t bytes = 0;         // storage of a non-view
-};
-
 class Resolver {
  public:
-  explicit Resolver(const engine::Engine& engine) : engine_(engine), plan_(engine.plan()) {}
+  Resolver(const engine::Engine& engine, size_t phase)
+      : engine_(engine), plan_(engine.plan()), phases_(engine.phases()), phase_(phase) {}
 
-  Result<std::unique_ptr<ShapeState>> Run(std::span<const TensorView> inputs) {
-    TRT_ASSIGN_OR_RETURN(values_, BindSymbols(plan_, inputs));
+  Result<std::unique_ptr<ShapeState>> Run(std::vector<int64_t> values,
+                                          std::vector<ResolvedTensor> known, size_t capacity) {
+    values_ = std::move(values);
+    tensors_ = std::move(known);
     TRT_RETURN_IF_ERROR(ResolveTensors());
     auto state = std::make_unique<ShapeState>();
+    state->phase = phase_;
     TRT_RETURN_IF_ERROR(PrepareSteps(state.get()));
     TRT_RETURN_IF_ERROR(PlaceMemory(state.get()));
     for (const engine::Binding& output : plan_.outputs) {
-      const TensorView& view = tensors_[static_cast<size_t>(output.tensor)].view;
-      state->output_dims.emplace_back(view.dims.begin(), view.dims.begin() + view.rank);
+      const auto t = static_cast<size_t>(output.tensor);
+      state->output_dims.emplace_back();
+      if (!phases_.IsKnown(t, phase_)) continue;
+      const TensorView& view = tensors_[t].view;
+      state->output_dims.back().assign(view.dims.begin(), view.dims.begin() + view.rank);
+    }
+    if (phase_ + 1 < phases_.phases.size()) {
+      state->continuation.reset(
+          new Continuation{std::move(values_), std::move(tensors_),
+                           LruCache<std::string, std::unique_ptr<ShapeState>>(capacity)});
     }
     return state;
   }
@@ -43,7 +47,9 @@ class Resolver {
   SymbolLookup Lookup() const {
     return [this](std::string_view name) -> std::optional<int64_t> {
       for (size_t i = 0; i < plan_.symbols.size(); ++i) {
-        if (plan_.symbols[i].name == name) return values_[i];
+        if (plan_.symbols[i].name != name) continue;
+        const bool known = phases_.single() || phases_.of_symbol[i] <= phase_;
+        return known ? std::optional<int64_t>(values_[i]) : std::nullopt;
       }
       return std::nullopt;
     };
@@ -65,13 +71,18 @@ class Resolver {
     return dims;
   }
 
+  // Whether the tensor's sizes are new in this phase.
+  bool IsNew(size_t tensor) const {
+    return phases_.single() || phases_.of_tensor[tensor] == phase_;
+  }
+
   Status ResolveTensors() {
     tensors_.resize(plan_.tensors.size());
     for (size_t i = 0; i < plan_.tensors.size(); ++i) {
       const PlanTensor& tensor = plan_.tensors[i];
-      if (tensor.location == Location::kView) continue;
+      if (tensor.location == Location::kView || !IsNew(i)) continue;
       TRT_ASSIGN_OR_RETURN(const Dims dims, EvaluateDims(tensor));
-      Resolved& out = tensors_[i];
+      ResolvedTensor& out = tensors_[i];
       out.view = MakeView(nullptr, tensor.dtype, dims);
       out.root = tensor.location;
       out.root_index = tensor.location == Location::kArena ? static_cast<int32_t>(i) : tensor.index;
@@ -82,17 +93,19 @@ class Resolver {
       }
     }
     for (size_t i = 0; i < plan_.tensors.size(); ++i) {
-      if (plan_.tensors[i].location == Location::kView) TRT_RETURN_IF_ERROR(ResolveView(i));
+      if (plan_.tensors[i].location == Location::kView && IsNew(i)) {
+        TRT_RETURN_IF_ERROR(ResolveView(i));
+      }
     }
     return Status::Ok();
   }
 
   Status ResolveView(size_t i) {
     const PlanTensor& tensor = plan_.tensors[i];
-    const Resolved& base = tensors_[static_cast<size_t>(tensor.index)];
+    const ResolvedTensor& base = tensors_[static_cast<size_t>(tensor.index)];
     TRT_ASSIGN_OR_RETURN(const Dims dims, EvaluateDims(tensor));
     TRT_ASSIGN_OR_RETURN(const int64_t offset, tensor.offset.Evaluate(Lookup()));
-    Resolved& out = tensors_[i];
+    ResolvedTensor& out = tensors_[i];
     out = base;
     out.view = MakeView(nullptr, tensor.dtype, dims);
     int64_t lowest = offset;
@@ -124,10 +137,13 @@ class Resolver {
   }
 
   Status PrepareSteps(ShapeState* state) {
+    const engine::Phase& phase = phases_.phases[phase_];
     size_t count = 0;
-    for (const auto& step : plan_.steps) count += step.inputs.size() + step.outputs.size();
+    for (size_t s = phase.first; s < phase.end; ++s) {
+      count += plan_.steps[s].inputs.size() + plan_.steps[s].outputs.size();
+    }
     state->operands.reserve(count);  // spans below point into it
-    for (size_t s = 0; s < plan_.steps.size(); ++s) {
+    for (size_t s = phase.first; s < phase.end; ++s) {
       const engine::PlanStep& step = plan_.steps[s];
       StepState out;
       out.inputs = AddOperands(step.inputs, state);
@@ -158,42 +174,57 @@ class Resolver {
     return std::span<const TensorView>(state->operands.data() + first, ids.size());
   }
 
+  // Places the tensors that this phase writes. Those that later phases read stay to its end, and
+  // the arena as it is then.
   Status PlaceMemory(ShapeState* state) {
+    const engine::Phase& phase = phases_.phases[phase_];
+    const auto first = static_cast<int32_t>(phase.first);
+    const auto last = static_cast<int32_t>(phase.end) - 1;
     std::vector<engine::Block> blocks;
-    std::vector<size_t> block_of(plan_.tensors.size(), SIZE_MAX);
+    std::vector<size_t> placed;
     for (size_t i = 0; i < plan_.tensors.size(); ++i) {
-      if (plan_.tensors[i].location != Location::kArena || engine_.first_def()[i] < 0) continue;
-      block_of[i] = blocks.size();
-      blocks.push_back({tensors_[i].bytes, engine_.first_def()[i], engine_.last_use()[i]});
+      const int32_t def = engine_.first_def()[i];
+      if (plan_.tensors[i].location != Location::kArena || def < first || def > last) continue;
+      placed.push_back(i);
+      blocks.push_back({tensors_[i].bytes, def, std::min(engine_.last_use()[i], last)});
     }
-    const size_t first_scratch = blocks.size();
     for (size_t s = 0; s < scratch_.size(); ++s) {
-      blocks.push_back({scratch_[s], static_cast<int32_t>(s), static_cast<int32_t>(s)});
+      const auto step = first + static_cast<int32_t>(s);
+      blocks.push_back({scratch_[s], step, step});
     }
     TRT_ASSIGN_OR_RETURN(const engine::Placement placement, engine::PlaceBlocks(blocks));
     state->arena_bytes = placement.arena_bytes;
     state->lower_bound = placement.lower_bound;
+    for (size_t b = 0; b < placed.size(); ++b) {
+      tensors_[placed[b]].arena = phase_;
+      tensors_[placed[b]].arena_offset = placement.offsets[b];
+    }
     for (size_t s = 0; s < scratch_.size(); ++s) {
-      state->steps[s].scratch_offset = placement.offsets[first_scratch + s];
+      state->steps[s].scratch_offset = placement.offsets[placed.size() + s];
     }
-    for (size_t o = 0; o < operand_tensors_.size(); ++o) {
-      const Resolved& tensor = tensors_[operand_tensors_[o]];
-      if (tensor.root == Location::kConstant) continue;
-      Patch patch{o, tensor.root, tensor.root_index, tensor.byte_offset};
-      if (tensor.root == Location::kArena) {
-        patch.byte_offset += placement.offsets[block_of[static_cast<size_t>(tensor.root_index)]];
-        state->arena_patches.push_back(patch);
-      } else {
-        state->binding_patches.push_back(patch);
-      }
-    }
+    for (size_t o = 0; o < operand_tensors_.size(); ++o) AddPatch(o, state);
     return Status::Ok();
+  }
+
+  void AddPatch(size_t operand, ShapeState* state) {
+    const ResolvedTensor& tensor = tensors_[operand_tensors_[operand]];
+    if (tensor.root == Location::kConstant) return;
+    const auto root = static_cast<size_t>(tensor.root_index);
+    if (tensor.root == Location::kArena) {
+      const ResolvedTensor& storage = tensors_[root];
+      state->arena_patches.push_back(
+          {operand, Location::kArena, storage.arena, storage.arena_offset + tensor.byte_offset});
+    } else {
+      state->binding_patches.push_back({operand, tensor.root, root, tensor.byte_offset});
+    }
   }
 
   const engine::Engine& engine_;
   const Plan& plan_;
+  const engine::Phases& phases_;
+  const size_t phase_;
   std::vector<int64_t> values_;
-  std::vector<Resolved> tensors_;
+  std::vector<ResolvedTensor> tensors_;
   std::vector<size_t> operand_tensors_;
   std::vector<size_t> scratch_;
 };
@@ -201,8 +232,18 @@ class Resolver {
 }  // namespace
 
 Result<std::unique_ptr<ShapeState>> ResolveShapes(const engine::Engine& engine,
-                                                  std::span<const TensorView> inputs) {
-  return Resolver(engine).Run(inputs);
+                                                  std::span<const TensorView> inputs,
+                                                  size_t capacity) {
+  TRT_ASSIGN_OR_RETURN(std::vector<int64_t> values, BindSymbols(engine.plan(), inputs));
+  return Resolver(engine, 0).Run(std::move(values), {}, capacity);
+}
+
+Result<std::unique_ptr<ShapeState>> ResolveNext(const engine::Engine& engine,
+                                                const ShapeState& before,
+                                                std::vector<int64_t> values) {
+  const Continuation& from = *before.continuation;
+  return Resolver(engine, before.phase + 1)
+      .Run(std::move(values), from.tensors, from.next.capacity());
 }
 
 }  // namespace torch_tensorrt::core::execution

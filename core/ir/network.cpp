@@ -138,6 +138,30 @@ SymbolRanges Network::symbol_ranges() const {
   return ranges;
 }
 
+std::map<std::string, LayerId, std::less<>> Network::computed_sizes() const {
+  std::map<std::string, LayerId, std::less<>> sizes;
+  for (LayerId id : order_) {
+    if (layer(id)->kind == LayerKind::kReadSize) sizes[layer(id)->attrs.Str("symbol")] = id;
+  }
+  return sizes;
+}
+
+std::set<LayerId> Network::SizesNeededBy(
+    const Layer& layer, const std::map<std::string, LayerId, std::less<>>& sizes) const {
+  if (sizes.empty()) return {};
+  std::set<std::string> names;
+  for (TensorId output : layer.outputs) {
+    for (const SymInt& dim : tensor(output).dims) dim.CollectSymbols(&names);
+  }
+  layer.attrs.CollectSymbols(&names);
+  std::set<LayerId> needed;
+  for (const std::string& name : names) {
+    const auto it = sizes.find(name);
+    if (it != sizes.end()) needed.insert(it->second);
+  }
+  return needed;
+}
+
 SymbolLookup Network::opt_values() const {
   std::map<std::string, int64_t, std::less<>> values;
   for (const Symbol& symbol : symbols_) values[symbol.name] = symbol.opt;

@@ -10,6 +10,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -92,7 +93,7 @@ struct Layer {
   Weights weights;  // kConstant only
 };
 
-// A symbol that input dims define, its range and the value tuning uses.
+// A symbol, its range and the value tuning uses. Input dims define it, or one ReadSize layer.
 struct Symbol {
   std::string name;
   int64_t min = 0;
@@ -140,6 +141,12 @@ class Network {
   const std::vector<std::string>& output_names() const { return output_names_; }
   const std::vector<Symbol>& symbols() const { return symbols_; }
   SymbolRanges symbol_ranges() const;
+  // The ReadSize layers by the symbols that they define.
+  std::map<std::string, LayerId, std::less<>> computed_sizes() const;
+  // The ReadSize layers that must run before `layer` because its outputs' dims or its attributes
+  // need what they read; no input of it says so. `sizes`: of computed_sizes().
+  std::set<LayerId> SizesNeededBy(const Layer& layer,
+                                  const std::map<std::string, LayerId, std::less<>>& sizes) const;
   // Values of all symbols at the optimisation point.
   SymbolLookup opt_values() const;
   int tensor_count() const { return static_cast<int>(tensors_.size()); }
@@ -166,7 +173,8 @@ class Network {
   Status Reinfer(LayerId layer);
   // REQUIRES: no output of the layer is used.
   void EraseLayer(LayerId layer);
-  // Removes layers none of whose outputs is used, until none is left. Returns how many.
+  // Removes layers none of whose outputs is used, until none is left. A ReadSize is used when its
+  // symbol is, by a layer or an output that stays. Returns how many.
   int RemoveDead();
   // Restores topological order after rewriting; stable. Internal on a cycle.
   Status SortTopologically();
@@ -189,6 +197,7 @@ class Network {
   Result<std::vector<TensorType>> InferLayer(const Layer& layer) const;
   Status VerifyLayer(const Layer& layer) const;
   Status VerifyUses() const;
+  Status VerifyComputedSizes() const;
   void AddUse(TensorId tensor, LayerId layer);
   void DropUse(TensorId tensor, LayerId layer);
 

@@ -84,11 +84,13 @@ int Network::RemoveDead() {
     live[At(layer_id)] = 1;
     stack.push_back(layer_id);
   };
+  const auto sizes = computed_sizes();
   for (TensorId output : outputs_) reach(output);
   while (!stack.empty()) {
-    const LayerId id = stack.back();
+    const Layer& layer = *layers_[At(stack.back())];
     stack.pop_back();
-    for (TensorId input : layers_[At(id)]->inputs) reach(input);
+    for (TensorId input : layer.inputs) reach(input);
+    for (LayerId size : SizesNeededBy(layer, sizes)) reach(layers_[At(size)]->outputs[0]);
   }
   std::vector<LayerId> kept;
   for (LayerId id : order_) {

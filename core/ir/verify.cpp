@@ -87,6 +87,30 @@ Status Network::VerifyUses() const {
   return Status::Ok();
 }
 
+Status Network::VerifyComputedSizes() const {
+  std::set<std::string> computed;
+  for (LayerId id : order_) {
+    if (layer(id)->kind != LayerKind::kReadSize) continue;
+    const std::string name = layer(id)->attrs.Str("symbol");
+    const auto is_it = [&](const Symbol& symbol) { return symbol.name == name; };
+    if (std::none_of(symbols_.begin(), symbols_.end(), is_it)) {
+      return InternalError("[verify] ", layer(id)->name, " reads an unknown symbol '", name, "'");
+    }
+    if (!computed.insert(name).second) {
+      return InternalError("[verify] symbol ", name, " is read by two layers");
+    }
+  }
+  std::set<std::string> given;
+  for (TensorId input : inputs_) {
+    for (const SymInt& dim : tensor(input).dims) dim.CollectSymbols(&given);
+  }
+  for (const std::string& name : computed) {
+    if (given.count(name) == 0) continue;
+    return InternalError("[verify] symbol ", name, " is read by a layer and given by an input");
+  }
+  return Status::Ok();
+}
+
 Status Network::Verify() const {
   std::vector<char> defined(tensors_.size(), 0);
   for (TensorId input : inputs_) defined[At(input)] = 1;
@@ -117,7 +141,8 @@ Status Network::Verify() const {
       return InternalError("[verify] ", layers_[id]->name, " is missing from the order");
     }
   }
-  return VerifyUses();
+  TRT_RETURN_IF_ERROR(VerifyUses());
+  return VerifyComputedSizes();
 }
 
 }  // namespace torch_tensorrt::core::ir

@@ -107,4 +107,22 @@ InferResult InferIndexPut(const InferArgs& args) {
   return std::vector<TensorType>{args.in(0)};
 }
 
+InferResult InferNonZero(const InferArgs& args) {
+  const SymInt count = args.attrs.Get<SymInt>("count", args.attrs.Int("count"));
+  const SymInt room = NumElements(args.dims(0)) - count;
+  if ((room.is_constant() && room.constant() < 0) ||
+      (count.is_constant() && count.constant() < 0)) {
+    return args.Error(count, " elements of ", ToString(args.in(0)));
+  }
+  return std::vector<TensorType>{{DataType::kInt64, {count, SymInt(args.rank(0))}}};
+}
+
+InferResult InferReadSize(const InferArgs& args) {
+  if (args.in(0).dtype != DataType::kInt64 || args.rank(0) != 0) {
+    return args.Error("a size is one i64, not ", ToString(args.in(0)));
+  }
+  if (args.attrs.Str("symbol").empty()) return args.Error("a size without a symbol");
+  return std::vector<TensorType>{args.in(0)};
+}
+
 }  // namespace torch_tensorrt::core::layers

@@ -68,6 +68,10 @@
 //   Scan              kind sum|prod|max|min|logsumexp (inclusive) along axis (max/min: 2 outputs)
 //   Copy              identity into fresh contiguous memory
 //   Fused             a loop program on n inputs, m outputs; domain dims in `domain`
+//   NonZero           (x) the indices of the elements that are not zero, in row-major order: i64
+//                     [count, rank]; an error unless there are `count` of them
+//   ReadSize          (x) one i64, unchanged: from then on the value of the network's symbol
+//                     `symbol`, which no input's dims may mention
 #pragma once
 
 #define TRT_LAYER_KINDS(X)                                                                         \
@@ -113,7 +117,9 @@
   X(Sort, 1, 1, 2, "axis:int descending:bool? stable:bool?")                                       \
   X(Scan, 1, 1, -1, "kind:str axis:int")                                                           \
   X(Copy, 1, 1, 1, "")                                                                             \
-  X(Fused, 0, -1, -1, "program:prog domain:syms")
+  X(Fused, 0, -1, -1, "program:prog domain:syms")                                                  \
+  X(NonZero, 1, 1, 1, "count:sym")                                                                 \
+  X(ReadSize, 1, 1, 1, "symbol:str")
 
 #include <cstdint>
 #include <optional>

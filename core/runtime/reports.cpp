@@ -33,7 +33,8 @@ std::string TorchEngine::IoSpecJson() const {
   for (size_t i = 0; i < plan().symbols.size(); ++i) {
     const engine::PlanSymbol& s = plan().symbols[i];
     symbols += StrCat(i == 0 ? "" : ", ", "{\"name\": ", Quoted(s.name), ", \"min\": ", s.min,
-                      ", \"opt\": ", s.opt, ", \"max\": ", s.max, "}");
+                      ", \"opt\": ", s.opt, ", \"max\": ", s.max,
+                      ", \"computed\": ", s.source >= 0 ? "true" : "false", "}");
   }
   return StrCat("{\"name\": ", Quoted(plan().name), ", \"target\": \"", TargetName(plan().target),
                 "\", \"symbols\": ", symbols, "], \"inputs\": ", Bindings(plan(), plan().inputs),

@@ -266,25 +266,31 @@ at::Tensor TorchEngine::ToTensor() const {
   return out;
 }
 
+at::Tensor TorchEngine::EmptyOutput(size_t index, const Dims& dims, at::Device device,
+                                    bool gpu_in_use) const {
+  const auto& tensor = plan().tensors[static_cast<size_t>(plan().outputs[index].tensor)];
+  const at::ScalarType dtype = ToTorch(tensor.dtype);
+  if (device.is_cpu()) return output_pool_->Empty(dims, dtype);
+  return gpu_in_use ? EmptyOnGpu(dims, dtype)
+                    : at::empty(dims, at::TensorOptions(dtype).device(device));
+}
+
 std::vector<at::Tensor> TorchEngine::EmptyOutputs(const execution::ExecutionContext& context,
                                                   at::Device device, bool gpu_in_use) const {
-  std::vector<at::Tensor> outputs;
-  outputs.reserve(plan().outputs.size());
-  size_t pooled = 0;
-  for (size_t i = 0; i < plan().outputs.size(); ++i) {
-    const auto& tensor = plan().tensors[static_cast<size_t>(plan().outputs[i].tensor)];
-    const Dims& dims = context.OutputDims(i);
-    const at::ScalarType dtype = ToTorch(tensor.dtype);
-    if (!device.is_cpu()) {
-      outputs.push_back(gpu_in_use ? EmptyOnGpu(dims, dtype)
-                                   : at::empty(dims, at::TensorOptions(dtype).device(device)));
-      continue;
-    }
-    outputs.push_back(output_pool_->Empty(dims, dtype));
-    if (outputs.back().nbytes() >= OutputPool::kPooledBytes) pooled += outputs.back().nbytes();
+  std::vector<at::Tensor> outputs(plan().outputs.size());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!context.OutputDimsKnown(i)) continue;
+    outputs[i] = EmptyOutput(i, context.OutputDims(i), device, gpu_in_use);
   }
-  if (device.is_cpu()) output_pool_->ExpectCall(pooled);
   return outputs;
+}
+
+void TorchEngine::ExpectCall(const std::vector<at::Tensor>& outputs) const {
+  size_t pooled = 0;
+  for (const at::Tensor& output : outputs) {
+    if (output.nbytes() >= OutputPool::kPooledBytes) pooled += output.nbytes();
+  }
+  output_pool_->ExpectCall(pooled);
 }
 
 std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inputs) {
@@ -318,11 +324,22 @@ std::vector<at::Tensor> TorchEngine::Execute(const std::vector<at::Tensor>& inpu
   std::vector<at::Tensor> outputs = EmptyOutputs(lease.context(), device, gpu_in_use);
   std::vector<TensorView> output_views;
   output_views.reserve(outputs.size());
-  for (const at::Tensor& output : outputs) output_views.push_back(ViewOf(output));
+  for (const at::Tensor& output : outputs) {
+    output_views.push_back(output.defined() ? ViewOf(output) : TensorView());
+  }
+  execution::OutputAllocator allocate;
+  if (!engine_->phases().single()) {
+    allocate = [&](size_t i, const Dims& dims) {
+      outputs[i] = EmptyOutput(i, dims, device, gpu_in_use);
+      return Result<TensorView>(ViewOf(outputs[i]));
+    };
+  }
   execution::RunOptions options;
   if (on_gpu) options = {CurrentCudaStream(ordinal), cuda_graphs_ && CudaGraphsMode()};
+  options.allocate = &allocate;
   status = lease.context().Run(input_views, output_views, lease.profile(), options);
   if (!status.ok()) ThrowStatus(status);
+  if (!on_gpu) ExpectCall(outputs);
   return outputs;
 }
 

@@ -82,9 +82,13 @@ class TorchEngine : public torch::CustomClassHolder {
   OnDevice& DeviceLocked(int ordinal);
   // Takes out of the pool what recent calls had no use for. REQUIRES: mutex_ is held.
   std::vector<ContextPtr> SurplusLocked(OnDevice* device);
-  // Uninitialised outputs of these shapes. `gpu_in_use`: an input is on the GPU.
+  // An uninitialised output `index` of these dims. `gpu_in_use`: an input is on the GPU.
+  at::Tensor EmptyOutput(size_t index, const Dims& dims, at::Device device, bool gpu_in_use) const;
+  // Uninitialised outputs of the selected shapes; undefined tensors for those that are not known.
   std::vector<at::Tensor> EmptyOutputs(const execution::ExecutionContext& context,
                                        at::Device device, bool gpu_in_use) const;
+  // Lets the pool keep as much memory as the outputs of such a call take.
+  void ExpectCall(const std::vector<at::Tensor>& outputs) const;
 
   std::shared_ptr<const engine::Engine> engine_;  // of the plan, without a GPU
   const std::shared_ptr<OutputPool> output_pool_ = std::make_shared<OutputPool>();

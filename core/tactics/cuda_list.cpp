@@ -36,8 +36,10 @@ std::span<const Tactic> CudaTacticsFor(ir::LayerKind kind) {
     case LayerKind::kIndex:
     case LayerKind::kIndexPut:
     case LayerKind::kIota:
+    case LayerKind::kNonZero:
     case LayerKind::kNormalization:
     case LayerKind::kPad:
+    case LayerKind::kReadSize:
     case LayerKind::kReshape:
     case LayerKind::kResize:
     case LayerKind::kRotaryEmbedding:

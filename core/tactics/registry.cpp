@@ -49,6 +49,7 @@ std::span<const Tactic> CpuTacticsFor(ir::LayerKind kind) {
     case LayerKind::kPool:
     case LayerKind::kAdaptivePool:
     case LayerKind::kResize:
+    case LayerKind::kNonZero:
       return RowTactics(kind);
     case LayerKind::kFill:
     case LayerKind::kIota:
@@ -64,6 +65,7 @@ std::span<const Tactic> CpuTacticsFor(ir::LayerKind kind) {
     case LayerKind::kTopK:
     case LayerKind::kSort:
     case LayerKind::kScan:
+    case LayerKind::kReadSize:
       return kReferenceOnly;
   }
   return {};

@@ -76,6 +76,12 @@ Result<StepSpec> DescribeResize(const TacticQuery& query) {
   return PassThrough(query, "cpu.resize", LayoutNeed::kContiguous);
 }
 
+Result<StepSpec> DescribeNonZero(const TacticQuery& query) {
+  const DataType type = query.network.tensor(query.layer.inputs[0]).dtype;
+  if (SizeOf(type) != 1) return Unsupported("elements of dtype ", DataTypeName(type));
+  return PassThrough(query, "cpu.nonzero", LayoutNeed::kContiguous);
+}
+
 }  // namespace
 
 std::span<const Tactic> RowTactics(LayerKind kind) {
@@ -93,6 +99,8 @@ std::span<const Tactic> RowTactics(LayerKind kind) {
   static constexpr Tactic kPad[] = {{"cpu.pad", DescribePad}, {"ref", DescribeReference}};
   static constexpr Tactic kPool[] = {{"cpu.pool", DescribePool}, {"ref", DescribeReference}};
   static constexpr Tactic kResize[] = {{"cpu.resize", DescribeResize}, {"ref", DescribeReference}};
+  static constexpr Tactic kNonZero[] = {{"cpu.nonzero", DescribeNonZero},
+                                        {"ref", DescribeReference}};
   switch (kind) {
     case LayerKind::kSoftmax:
       return kSoftmax;
@@ -116,6 +124,8 @@ std::span<const Tactic> RowTactics(LayerKind kind) {
       return kPool;
     case LayerKind::kResize:
       return kResize;
+    case LayerKind::kNonZero:
+      return kNonZero;
     default:  // kinds of other lists; AdaptivePool has only the reference kernel
       break;
   }

@@ -74,6 +74,15 @@ Result<Attributes> Attributes::Resolve(const SymbolLookup& lookup) const {
   return out;
 }
 
+void Attributes::CollectSymbols(std::set<std::string>* out) const {
+  for (const auto& [name, value] : map_) {
+    if (const auto* number = std::get_if<SymInt>(&value)) number->CollectSymbols(out);
+    const auto* list = std::get_if<SymDims>(&value);
+    if (list == nullptr) continue;
+    for (const SymInt& item : *list) item.CollectSymbols(out);
+  }
+}
+
 bool Attributes::IsDynamic() const {
   for (const auto& [name, value] : map_) {
     if (const auto* sym = std::get_if<SymInt>(&value)) {

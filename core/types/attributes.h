@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -68,6 +69,7 @@ class Attributes {
 
   // A copy where every SymInt / SymDims is evaluated to int64_t / Dims.
   Result<Attributes> Resolve(const SymbolLookup& lookup) const;
+  void CollectSymbols(std::set<std::string>* out) const;
   // True when some attribute holds a non-constant symbolic value.
   bool IsDynamic() const;
 

@@ -121,6 +121,7 @@ def fake_execute_engine(input_tensors: Sequence[torch.Tensor], engine: Any) -> l
                 f"move the tensor with .{kind}()"
             )
     values = bind_symbols(spec["inputs"], [t.shape for t in input_tensors])
+    values.update(_computed_sizes(spec))
     device = next((t.device for t in input_tensors if t.dim() > 0 or kind == "cpu"), None)
     if device is None:
         device = next((t.device for t in input_tensors if t.device.type == kind), None)
@@ -132,6 +133,19 @@ def fake_execute_engine(input_tensors: Sequence[torch.Tensor], engine: Any) -> l
         )
         for output in spec["outputs"]
     ]
+
+
+def _computed_sizes(spec: dict[str, Any]) -> dict[str, Any]:
+    """Fresh symbols for the sizes of outputs that the engine computes."""
+    texts = {text for output in spec["outputs"] for text in output["dims"]}
+    shown = {n.id for text in texts for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Name)}
+    return {
+        symbol["name"]: torch.library.get_ctx().new_dynamic_size(
+            min=max(symbol["min"], 0), max=symbol["max"]
+        )
+        for symbol in spec["symbols"]
+        if symbol.get("computed") and symbol["name"] in shown
+    }
 
 
 def fake_run_cond(

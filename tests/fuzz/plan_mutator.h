@@ -19,7 +19,7 @@ class Mutator {
 
   // Changes one field; returns what was done.
   std::string Mutate() {
-    switch (Below(12)) {
+    switch (Below(13)) {
       case 0:
         return ChangeDim();
       case 1:
@@ -40,6 +40,8 @@ class Mutator {
         return ChangeKernel();
       case 10:
         return MoveAttribute();
+      case 11:
+        return ChangeSource();
       default:  // the rest of the numbers drawn
         return ChangeConstant();
     }
@@ -74,7 +76,8 @@ class Mutator {
   }
   SymInt Symbolic(const SymInt& value) {
     if (value.is_constant()) return Near(value.constant());
-    static constexpr const char* kTexts[] = {"2*s", "s+1", "s-1", "floordiv(s,2)", "n*3", "s*s*s"};
+    static constexpr const char* kTexts[] = {"2*s", "s+1",   "s-1", "floordiv(s,2)",
+                                             "n*3", "s*s*s", "u",   "u+n"};
     if (Below(2) == 0) return *SymInt::Parse(kTexts[Below(std::size(kTexts))]);
     return value + SymInt(Near(0));
   }
@@ -102,6 +105,21 @@ class Mutator {
       }
     }
     return StrCat("rank of ", tensor.name, " ", ToString(tensor.dims));
+  }
+
+  // Another tensor says the value of a symbol, a new one perhaps, or the inputs do.
+  std::string ChangeSource() {
+    if (plan_.symbols.empty()) return "";
+    engine::PlanSymbol& symbol = plan_.symbols[Below(plan_.symbols.size())];
+    symbol.source = static_cast<int32_t>(Below(plan_.tensors.size() + 2)) - 1;
+    if (Below(2) == 0) {
+      for (const engine::PlanTensor& tensor : plan_.tensors) {
+        const bool fits = tensor.dtype == DataType::kInt64 && tensor.dims.empty();
+        if (fits) symbol.source = static_cast<int32_t>(&tensor - plan_.tensors.data());
+      }
+    }
+    if (Below(3) == 0) symbol.max = static_cast<int64_t>(Below(64));
+    return StrCat("source of ", symbol.name, " ", symbol.source);
   }
 
   std::string ChangeType() {

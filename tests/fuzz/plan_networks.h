@@ -185,10 +185,36 @@ output "p" %p
 output "q" %q
 )";
 
+// Two sizes that are computed, one from the other.
+inline constexpr char kPhases[] = R"(symbol s 1 6 9
+symbol u 0 3 27
+symbol n 0 2 27
+input %x : f32[s, 3]
+input %m : bool[s, 3]
+%f = Cast(%m) {to=dtype:i64}
+%c = Reduce(%f) {kind="sum", axes=[0, 1]}
+%r = ReadSize(%c) {symbol="u"}
+%p = NonZero(%m) {count=sym:u}
+%q = Slice(%p) {starts=sym[0, 1], sizes=sym[u, 1], steps=[1, 1]}
+%h = Reshape(%q) {dims=sym[u]}
+%g = Gather(%x, %h) {axis=1}
+%e = Cast(%h) {to=dtype:bool}
+%i = Cast(%e) {to=dtype:i64}
+%j = Reduce(%i) {kind="sum", axes=[0]}
+%k = ReadSize(%j) {symbol="n"}
+%l = NonZero(%h) {count=sym:n}
+%o = Iota() {length=sym:u+n, dtype=dtype:i64}
+%t = Concat(%o, %h) {axis=0}
+output "g" %g
+output "l" %l
+output "t" %t
+output "j" %j
+)";
+
 // Texts for ir::Network::Parse.
 inline std::vector<std::string> PlanNetworks() {
-  return {kAttention,       LongAttention(), Images(), Lines(), Products("f32"),
-          Products("bf16"), Products("f16"), kIndices, kOrders, kMoves};
+  return {kAttention,      LongAttention(), Images(), Lines(), Products("f32"), Products("bf16"),
+          Products("f16"), kIndices,        kOrders,  kMoves,  kPhases};
 }
 
 }  // namespace torch_tensorrt::core::fuzz

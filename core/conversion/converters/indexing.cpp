@@ -3,6 +3,7 @@
 
 #include "core/conversion/families.h"
 #include "core/conversion/index_list.h"
+#include "core/conversion/masks.h"
 #include "core/conversion/operands.h"
 
 namespace torch_tensorrt::core::conversion {
@@ -36,9 +37,31 @@ Values GatherElements(ConversionContext& ctx, const Args& args) {
   return Out(ctx.Reshape(out, ctx.Dims(index)));
 }
 
+// Elements under a mask that is the only index: the dims it covers are one.
+Values IndexByMask(ConversionContext& ctx, TensorId x, const IndexItems& items,
+                   const SymInt& count) {
+  const TensorId mask = items.items[0].tensor;
+  const SymDims& dims = ctx.Dims(x);
+  SymDims joined(dims.begin(), dims.begin() + items.before);
+  joined.push_back(NumElements(ctx.Dims(mask)));
+  joined.insert(joined.end(), dims.end() - items.after, dims.end());
+  return Out(
+      Gather(ctx, ctx.Reshape(x, joined), FlatNonZero(ctx, mask, count), items.before, false));
+}
+
 Values Index(ConversionContext& ctx, const Args& args) {
   const TensorId x = args.Tensor("self");
-  const IndexList list = ParseIndices(ctx, args, x);
+  const IndexItems items = ParseIndices(ctx, args, x);
+  SymInt count = 0;
+  if (items.HasMask()) {
+    const SymDims result = args.Syms("result");
+    const auto place = static_cast<int64_t>(result.size()) - 1 - items.after;
+    ctx.Require(place >= 0, "nothing names the size of its result, which depends on values");
+    if (ctx.ok()) count = result[static_cast<size_t>(place)];
+    if (ctx.ok() && items.items.size() == 1) return IndexByMask(ctx, x, items, count);
+  }
+  if (!ctx.ok()) return {};
+  const IndexList list = ExpandMasks(ctx, items, count);
   if (!ctx.ok() || list.tensors.empty()) return Out(x);
   if (list.tensors.size() == 1) {
     return Out(Gather(ctx, x, list.tensors[0], list.dims[0], true));

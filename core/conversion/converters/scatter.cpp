@@ -85,8 +85,13 @@ Values IndexPut(ConversionContext& ctx, const Args& args) {
   const TensorId values = ctx.Cast(args.Tensor("values"), ctx.Type(x));
   const TensorId masked = PutByMask(ctx, args, x, values);
   if (masked != ir::kNone) return Out(masked);
-  const IndexList list = ParseIndices(ctx, args, x);
-  ctx.Require(!list.tensors.empty(), "no indices");
+  const IndexItems items = ParseIndices(ctx, args, x);
+  ctx.Require(!items.items.empty(), "no indices");
+  const SymInt count = ctx.Dim(values, -1 - items.after);
+  ctx.Require(!items.HasMask() || (ctx.Rank(values) > items.after && !count.Equals(1)), "values ",
+              ToString(ctx.Dims(values)), " do not say how many elements the mask selects");
+  if (!ctx.ok()) return {};
+  const IndexList list = ExpandMasks(ctx, items, count);
   std::vector<TensorId> inputs{x, values};
   inputs.insert(inputs.end(), list.tensors.begin(), list.tensors.end());
   return Out(ctx.Add(LayerKind::kIndexPut, inputs,

@@ -58,6 +58,7 @@ std::span<const KernelEntry> CpuKernels() {
       KernelEntry{"cpu.pool", &CreatePool, layers::LayerKind::kPool, nullptr},
       KernelEntry{"cpu.resize", &CreateResize, layers::LayerKind::kResize, nullptr},
       KernelEntry{"cpu.reduce", &CreateReduce, layers::LayerKind::kReduce, nullptr},
+      KernelEntry{"cpu.nonzero", &CreateNonZero, layers::LayerKind::kNonZero, nullptr},
   };
   return kTable;
 }

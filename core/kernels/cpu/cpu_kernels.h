@@ -22,6 +22,7 @@ KernelResult CreatePad(const Attributes& attributes);
 KernelResult CreatePool(const Attributes& attributes);
 KernelResult CreateResize(const Attributes& attributes);
 KernelResult CreateReduce(const Attributes& attributes);
+KernelResult CreateNonZero(const Attributes& attributes);
 
 constexpr size_t Idx(int64_t i) { return static_cast<size_t>(i); }
 

@@ -1,4 +1,4 @@
-// Gather, GatherElements, ScatterElements, Index, IndexPut.
+// Gather, GatherElements, ScatterElements, Index, IndexPut, NonZero.
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -249,6 +249,22 @@ Status RunIndexPut(const RefArgs& args) {
     }
     WriteValue(out.data, out.dtype, to, value);
   });
+}
+
+Status RunNonZero(const RefArgs& args) {
+  const TensorView& x = args.in(0);
+  const TensorView& out = args.out();
+  int64_t found = 0;
+  for (Walker<1> w(x.dims.data(), x.rank, {x.strides.data()}); !w.done(); w.Next()) {
+    const Value value = ReadValue(x.data, x.dtype, w.offset(0));
+    if (IsFloat(x.dtype) ? value.f == 0 : value.i == 0) continue;
+    for (int d = 0; d < x.rank && found < out.dims[0]; ++d) {
+      WriteElement<int64_t>(out.data, out.dtype, found * out.strides[0] + d * out.strides[1],
+                            w.index(d));
+    }
+    ++found;
+  }
+  return CheckFound(found, out.dims[0]);
 }
 
 }  // namespace torch_tensorrt::core::kernels::reference

@@ -55,6 +55,8 @@ Status RunSort(const RefArgs& args);
 Status RunScan(const RefArgs& args);
 Status RunCopy(const RefArgs& args);
 Status RunFused(const RefArgs& args);
+Status RunNonZero(const RefArgs& args);
+Status RunReadSize(const RefArgs& args);
 
 // Runs `program` over `domain`. InvalidArgument when a view does not fit the program.
 Status RunProgram(const loop::Program& program, const Dims& domain,

@@ -76,7 +76,9 @@ class ReferenceKernel : public Kernel {
   X(Sort, 1, 2)                  \
   X(Scan, 1, 1)                  \
   X(Copy, 1, 1)                  \
-  X(Fused, 0, 1)
+  X(Fused, 0, 1)                 \
+  X(NonZero, 1, 1)               \
+  X(ReadSize, 1, 1)
 
 constexpr std::array kTable = {
 #define TRT_ROW(kind, inputs, outputs)                                             \

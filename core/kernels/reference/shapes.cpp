@@ -49,4 +49,10 @@ Result<Dims> JointDims(std::span<const TensorView> indices) {
   return joint;
 }
 
+Status CheckFound(int64_t found, int64_t count) {
+  if (found == count) return Status::Ok();
+  return InvalidArgument("[NonZero] ", found, " elements are not zero, where the program states ",
+                         count);
+}
+
 }  // namespace torch_tensorrt::core::kernels::reference

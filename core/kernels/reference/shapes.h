@@ -18,6 +18,9 @@ Status CheckPads(const TensorView& in, const Dims& pads, const std::string& mode
 // value. REQUIRES: CheckPads found the pads valid.
 int64_t PadSource(int64_t i, int64_t size, const std::string& mode);
 
+// InvalidArgument unless NonZero found as many elements as it has room for.
+Status CheckFound(int64_t found, int64_t count);
+
 // Dims of index tensors broadcast together; InvalidArgument when they do not broadcast.
 Result<Dims> JointDims(std::span<const TensorView> indices);
 

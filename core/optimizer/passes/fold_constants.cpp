@@ -12,7 +12,8 @@ constexpr int64_t kLargeBytes = 16 << 20;
 constexpr int64_t kMaxProductSteps = 10'000'000;
 
 bool CanFold(const Network& network, const Layer& layer) {
-  if (layer.kind == LayerKind::kConstant || layer.attrs.IsDynamic()) return false;
+  if (layer.kind == LayerKind::kConstant || layer.kind == LayerKind::kReadSize) return false;
+  if (layer.attrs.IsDynamic()) return false;
   for (TensorId input : layer.inputs) {
     if (network.weights(input) == nullptr) return false;
   }

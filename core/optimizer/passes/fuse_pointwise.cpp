@@ -38,7 +38,8 @@ Coverage CoverageOf(const SymDims& dims, const DimMap& map, const SymDims& domai
 
 class Grower {
  public:
-  Grower(Network* network, LayerId root) : network_(*network) {
+  Grower(Network* network, LayerId root)
+      : network_(*network), computed_sizes_(network->computed_sizes()) {
     const Layer& layer = *network->layer(root);
     group_.layers.insert(root);
     group_.outputs.push_back(layer.outputs[0]);
@@ -154,12 +155,17 @@ class Grower {
       const LayerId id = stack.back();
       stack.pop_back();
       if (outside.count(id) != 0 || seen.size() > kMaxSearch) return true;
-      for (TensorId input : network_.layer(id)->inputs) push(input);
+      const Layer& layer = *network_.layer(id);
+      for (TensorId input : layer.inputs) push(input);
+      for (LayerId size : network_.SizesNeededBy(layer, computed_sizes_)) {
+        push(network_.layer(size)->outputs[0]);
+      }
     }
     return false;
   }
 
   const Network& network_;
+  const std::map<std::string, LayerId, std::less<>> computed_sizes_;
   LoopGroup group_;
 };
 

@@ -95,11 +95,10 @@ class _Writer:
         self._written: dict[tuple[OutputKind, str], fx.Node] = {}
 
     def symbols(self, env: Any) -> list[Any]:
-        """Symbols in the shapes of the inputs."""
+        """Symbols in the shapes of inputs, and of results whose sizes depend on values."""
         from torch_tensorrt.dynamo._symbols import free_symbols
 
-        nodes = [n for n in self.graph.nodes if n.op == "placeholder"]
-        found = {s for n in nodes for s in free_symbols(n.meta.get("val"))}
+        found = {s for n in self.graph.nodes for s in free_symbols(n.meta.get("val"))}
         return sorted((s for s in found if s in env.var_to_range), key=str)
 
     def run(self) -> None:

@@ -4,7 +4,8 @@ expression."""
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from itertools import zip_longest
 from typing import Any
 
 import torch
@@ -13,6 +14,9 @@ from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
 SYMBOLIC = (torch.SymInt, torch.SymFloat, torch.SymBool)
+
+#: Operators that say a size of a tensor.
+SIZE_OPERATORS = (torch.ops.aten.sym_size.int, torch.ops.aten.sym_numel.default)
 
 #: Largest size an axis is assumed to reach when nothing bounds it.
 UNBOUNDED = 2**31 - 1
@@ -62,6 +66,48 @@ def free_symbols(value: Any) -> set[Any]:
     if isinstance(value, (list, tuple)):
         return {s for item in value for s in free_symbols(item)}
     return set()
+
+
+def has_size_of_data(node: fx.Node) -> bool:
+    """Whether the node is an operator whose result has as many elements as some values say."""
+    tags = getattr(node.target, "tags", ())
+    return torch.Tag.dynamic_output_shape in tags and isinstance(node.meta.get("val"), torch.Tensor)
+
+
+def computed_symbols(node: fx.Node) -> set[Any]:
+    """Symbols of the node's result that no size of what it takes has: its values give them."""
+    if not has_size_of_data(node):
+        return set()
+    given = {s for source in node.all_input_nodes for s in free_symbols(source.meta.get("val"))}
+    return free_symbols(node.meta["val"]) - given
+
+
+def searched_shape(node: fx.Node) -> list[list[Any]]:
+    """Shapes that, broadcast together, are what an operator with a size of data looks for elements
+    in; none when its result may have more."""
+    aten = torch.ops.aten
+    if node.target in (aten.index.Tensor, aten._unsafe_index.Tensor):
+        indices = node.args[1]
+        assert isinstance(indices, (list, tuple))
+        values = [n.meta["val"] for n in indices if isinstance(n, fx.Node)]
+        masks = [value for value in values if value.dtype in (torch.bool, torch.uint8)]
+        return [list(mask.shape) for mask in masks] if len(masks) == 1 else []
+    if node.target in (aten.nonzero.default, aten.masked_select.default):
+        return [list(n.meta["val"].shape) for n in node.all_input_nodes]
+    return []
+
+
+def most_found(node: fx.Node, upper: Callable[[Any], int | None]) -> int | None:
+    """An upper bound of how many elements the operator finds, by those of sizes; None: unknown."""
+    shapes = [[upper(size) for size in shape] for shape in searched_shape(node)]
+    if not shapes:
+        return None
+    most = 1
+    for sizes in zip_longest(*(reversed(shape) for shape in shapes), fillvalue=1):
+        if None in sizes:
+            return None
+        most *= max(size for size in sizes if size is not None)
+    return most
 
 
 def shape_env_of(nodes: Iterable[fx.Node]) -> Any:

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "core/engine/phases.h"
+
 namespace torch_tensorrt::core::builder {
 namespace {
 
@@ -171,6 +173,63 @@ TEST(LowerToPlan, OutputsAreCopiedOneByOneOtherwise) {
   plain.target = Target::kCuda;
   plain.reference_only = true;
   EXPECT_EQ(PlanOfParts(plain).steps.size(), 16U);
+}
+
+Result<engine::Plan> PlanOf(const std::string& text, Target target = Target::kCpu) {
+  auto network = ir::Network::Parse(text);
+  EXPECT_TRUE(network.ok()) << network.status().ToString();
+  BuilderConfig config;
+  config.target = target;
+  return FinishedPlan(*std::move(network), config);
+}
+
+// What needs a computed size comes after all that needs none, wherever it was in the network.
+TEST(LowerToPlan, StepsThatNeedComputedSizesComeLast) {
+  const auto plan = PlanOf(R"(symbol u 0 4 9
+symbol v 0 4 9
+input %x : i64[]
+input %y : i64[]
+%u = ReadSize(%x) {symbol="u"}
+%f = Fill() {dims=sym[u], dtype=dtype:f32, value=1.0}
+%v = ReadSize(%y) {symbol="v"}
+%g = Fill() {dims=sym[v], dtype=dtype:f32, value=1.0}
+%z = Elementwise(%x, %y) {op=op:Add}
+output "f" %f
+output "g" %g
+output "z" %z
+)");
+  ASSERT_TRUE(plan.ok()) << plan.status().ToString();
+  EXPECT_TRUE(engine::VerifyPlan(*plan).ok()) << engine::VerifyPlan(*plan).ToString();
+  const auto phases = engine::FindPhases(*plan);
+  ASSERT_TRUE(phases.ok());
+  ASSERT_EQ(phases->phases.size(), 2U);
+  EXPECT_EQ(phases->phases[1].first, 3U);
+  for (const engine::PlanSymbol& symbol : plan->symbols) {
+    ASSERT_GE(symbol.source, 0);
+    EXPECT_EQ(plan->tensors[static_cast<size_t>(symbol.source)].name, symbol.name);
+  }
+}
+
+TEST(LowerToPlan, GpusDoNotWaitForSizes) {
+  const auto plan = PlanOf(R"(symbol u 0 4 9
+input %x : i64[]
+%u = ReadSize(%x) {symbol="u"}
+%f = Fill() {dims=sym[u], dtype=dtype:f32, value=1.0}
+output "f" %f
+)",
+                           Target::kCuda);
+  EXPECT_EQ(plan.status().code(), StatusCode::kUnsupported) << plan.status().ToString();
+}
+
+TEST(LowerToPlan, ASizeThatDependsOnItselfIsRefused) {
+  const auto plan = PlanOf(R"(symbol u 0 4 9
+%f = Fill() {dims=sym[u], dtype=dtype:i64, ivalue=sym:1}
+%n = Reduce(%f) {kind="sum", axes=[0]}
+%u = ReadSize(%n) {symbol="u"}
+output "f" %f
+)");
+  EXPECT_EQ(plan.status().code(), StatusCode::kInvalidArgument);
+  EXPECT_NE(plan.status().message().find("needs a size that it computes"), std::string::npos);
 }
 
 }  // namespace

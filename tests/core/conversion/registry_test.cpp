@@ -12,14 +12,14 @@ namespace {
 
 // Every family's own table, in full.
 std::vector<ConverterTable> Families() {
-  return {ActivationConverters(),  ArithmeticConverters(),    AttentionConverters(),
-          CastConverters(),        ComparisonConverters(),    ConvolutionConverters(),
-          CreationConverters(),    IndexingConverters(),      MatrixConverters(),
-          PaddingConverters(),     NormalizationConverters(), PoolingConverters(),
-          ReductionConverters(),   ResizeConverters(),        ScanConverters(),
-          ScatterConverters(),     ShapeConverters(),         SlicingConverters(),
-          StatisticsConverters(),  UnaryConverters(),         SpecialConverters(),
-          EmbeddingBagConverters()};
+  return {ActivationConverters(),   ArithmeticConverters(),    AttentionConverters(),
+          CastConverters(),         ComparisonConverters(),    ConvolutionConverters(),
+          CreationConverters(),     IndexingConverters(),      MatrixConverters(),
+          PaddingConverters(),      NormalizationConverters(), PoolingConverters(),
+          ReductionConverters(),    ResizeConverters(),        ScanConverters(),
+          ScatterConverters(),      ShapeConverters(),         SlicingConverters(),
+          StatisticsConverters(),   UnaryConverters(),         SpecialConverters(),
+          EmbeddingBagConverters(), SelectionConverters()};
 }
 
 class ConvertTest : public ::testing::Test {
@@ -62,9 +62,9 @@ TEST(Registry, EveryOperatorHasOneConverter) {
 }
 
 TEST_F(ConvertTest, UnknownOperatorNamesItself) {
-  const auto result = Run("aten.nonzero.default", {});
+  const auto result = Run("aten.frobnicate.default", {});
   EXPECT_EQ(result.status().code(), StatusCode::kUnsupported);
-  EXPECT_NE(result.status().message().find("aten.nonzero.default"), std::string::npos);
+  EXPECT_NE(result.status().message().find("aten.frobnicate.default"), std::string::npos);
 }
 
 TEST_F(ConvertTest, RefusalNamesOperatorReasonAndShapes) {
@@ -196,6 +196,35 @@ TEST_F(ConvertTest, LayersCarryNameAndSource) {
   EXPECT_EQ(layer->name, "node");
   EXPECT_EQ(layer->source, "model.py:3");
   EXPECT_TRUE(network_.Verify().ok());
+}
+
+TEST_F(ConvertTest, SizesThatValuesGiveAreComputedOnce) {
+  ASSERT_TRUE(network_.AddSymbol({"s0", 0, 8, 64}).ok());
+  ASSERT_TRUE(network_.AddSymbol({"u0", 0, 8, 192}).ok());
+  const Value x = Value::Tensor(Input(DataType::kFloat32, {s_, 3}));
+  const Value mask = Value::Tensor(Input(DataType::kBool, {s_, 3}));
+  const Value count(SymInt::Symbol("u0"));
+  const ArgMap args{
+      {"self", x}, {"indices", Value(Value::List{mask})}, {"result", Value(Value::List{count})}};
+  EXPECT_EQ(TypeOf(Run("aten.index.Tensor", args)), "f32[u0]");
+  const std::string first = Layers();
+  EXPECT_EQ(first, "Reshape Cast Reduce ReadSize NonZero Reshape Reshape Gather");
+  EXPECT_EQ(TypeOf(Run("aten.index.Tensor", args)), "f32[u0]");
+  EXPECT_EQ(Layers(), first + " Reshape Cast Reduce NonZero Reshape Reshape Gather");
+  EXPECT_TRUE(network_.Verify().ok()) << network_.Verify().ToString();
+}
+
+TEST_F(ConvertTest, SizesThatAreGivenOrKnownAreNotRead) {
+  const Value x = Value::Tensor(Input(DataType::kFloat32, {s_, 3}));
+  for (const SymInt& count : {SymInt(2), s_, 2 * s_}) {
+    const Value result(Value::List{Value(count), Value(SymInt(2))});
+    EXPECT_TRUE(Run("aten.nonzero.default", {{"self", x}, {"result", result}}).ok());
+  }
+  EXPECT_EQ(Layers().find("ReadSize"), std::string::npos);
+  const Value unknown(Value::List{Value(2 * SymInt::Symbol("u1")), Value(SymInt(2))});
+  const auto refused = Run("aten.nonzero.default", {{"self", x}, {"result", unknown}});
+  EXPECT_EQ(refused.status().code(), StatusCode::kUnsupported);
+  EXPECT_FALSE(Run("aten.nonzero.default", {{"self", x}}).ok());
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ struct Case {
 };
 
 Result<std::string> Infer(const Case& c) {
-  std::string text = "symbol s 1 8 64\nsymbol t 1 8 64\n";
+  std::string text = "symbol s 1 8 64\nsymbol t 1 8 64\nsymbol u 0 8 64\n";
   std::string arguments;
   std::string types(c.inputs);
   int count = 0;
@@ -216,6 +216,13 @@ const Case kCases[] = {
      "domain=[3], program=prog\"loop 1\\nin f32 [0]\\nout f32\\n%0 = f32 load 0\\n"
      "%1 = f32 store 0 %0\"",
      "!is not walked"},
+    {"NonZero", "f32[2,s]", "count=sym:u", "i64[u, 2]"},
+    {"NonZero", "bool[]", "count=sym:1", "i64[1, 0]"},
+    {"NonZero", "bool[2,3]", "count=sym:7", "!7 elements"},
+    {"ReadSize", "i64[]", "symbol=\"u\"", "i64[]"},
+    {"ReadSize", "i64[1]", "symbol=\"u\"", "!one i64"},
+    {"ReadSize", "i32[]", "symbol=\"u\"", "!one i64"},
+    {"ReadSize", "i64[]", "symbol=\"\"", "!without a symbol"},
 };
 
 class Inference : public testing::TestWithParam<Case> {};

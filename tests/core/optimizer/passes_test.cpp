@@ -495,5 +495,18 @@ INSTANTIATE_TEST_SUITE_P(Networks, WholePipeline,
                                          Feed("f32"), Feed("bf16"), ConvBatchNorm("", "c"),
                                          UpNet()));
 
+// Its value is what the network's symbol is; no constant says that.
+TEST(FoldConstants, LeavesSizesThatAreRead) {
+  const ir::Network network = Apply(FoldConstants, R"(symbol u 0 4 9
+%n = Constant() data [3] : i64[]
+%m = Elementwise(%n, %n) {op=op:Add}
+%u = ReadSize(%m) {symbol="u"}
+%f = Fill() {dims=sym[u], dtype=dtype:f32, value=1.0}
+output "f" %f
+)");
+  EXPECT_EQ(CountKind(network, LayerKind::kElementwise), 0);
+  EXPECT_EQ(CountKind(network, LayerKind::kReadSize), 1);
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::optimizer

@@ -1,4 +1,4 @@
-// Gather, GatherElements, ScatterElements, Index, IndexPut.
+// Gather, GatherElements, ScatterElements, Index, IndexPut, NonZero.
 #include <algorithm>
 
 #include "core/kernels/cuda/reference/plans.h"
@@ -7,7 +7,8 @@
 namespace torch_tensorrt::core::kernels::cuda {
 namespace {
 
-constexpr size_t kMaxIndices = 5;  // of ref_indexing.cu
+constexpr size_t kMaxIndices = 5;     // of ref_indexing.cu
+constexpr int kNonZeroThreads = 256;  // of ref_indexing.cu
 constexpr std::string_view kReduces[] = {"none", "sum", "prod", "mean", "amax", "amin"};
 
 Status AddGather(StepPlan& plan, const std::string& entry, bool wrap) {
@@ -144,6 +145,16 @@ Status PlanIndexPut(StepPlan& plan) {
   TRT_RETURN_IF_ERROR(AddCopy(plan, {plan.in(0), InputPlace(0)}, {plan.out(), OutputPlace(0)}));
   return AddIndex(plan, layout, "index_put", 2, 1,
                   NumElements(layout.joint) == 0 ? 0 : layout.free_numel);
+}
+
+Status PlanNonZero(StepPlan& plan) {
+  const TensorView& x = plan.in(0);
+  if (x.numel() == 0) return reference::CheckFound(0, plan.out().dims[0]);
+  ParamBlock params;
+  params.View(InputPlace(0), x).View(OutputPlace(0), plan.out()).Pointer(DataErrorPlace());
+  return plan.AddFile("ref_indexing.cu", "non_zero",
+                      {DefineType("DATA", x.dtype), DefineType("INDEX", DataType::kInt64)},
+                      GridFor(kNonZeroThreads, kNonZeroThreads), params);
 }
 
 }  // namespace torch_tensorrt::core::kernels::cuda

@@ -42,7 +42,9 @@ namespace torch_tensorrt::core::kernels::cuda {
   X(TopK, 1, 2)                       \
   X(Sort, 1, 2)                       \
   X(Scan, 1, 1)                       \
-  X(Copy, 1, 1)
+  X(Copy, 1, 1)                       \
+  X(NonZero, 1, 1)                    \
+  X(ReadSize, 1, 1)
 
 #define TRT_DECLARE(kind, inputs, outputs) Status Plan##kind(StepPlan& plan);
 TRT_CUDA_REFERENCE_KERNELS(TRT_DECLARE)

@@ -1,5 +1,5 @@
-// Gather, GatherElements, ScatterElements, Index, IndexPut. DATA is the storage type, INDEX that of
-// the indices.
+// Gather, GatherElements, ScatterElements, Index, IndexPut, NonZero. DATA is the storage type,
+// INDEX that of the indices.
 #include "view.cuh"
 
 typedef typename RegisterOf<DATA>::type Register;
@@ -232,5 +232,46 @@ extern "C" __global__ void index_put(const IndexParams p) {
 #endif
     }
   }
+}
+#endif
+
+constexpr int kNonZeroThreads = 256;
+struct NonZeroParams {
+  View<const DATA> x;
+  View<i64> out;  // [count, rank]
+  i32* data_error;
+};
+// One block walks the elements, a thread each; sums of the flags so far say where an index goes.
+#ifdef KERNEL_non_zero
+extern "C" __global__ void __launch_bounds__(kNonZeroThreads) non_zero(const NonZeroParams p) {
+  __shared__ int sums[kNonZeroThreads];
+  const int thread = static_cast<int>(threadIdx.x);
+  const int rank = static_cast<int>(p.x.rank);
+  const i64 n = p.x.numel();
+  const i64 room = p.out.dims[0];
+  i64 found = 0;
+  for (i64 base = 0; base < n; base += kNonZeroThreads) {
+    const i64 i = base + thread;
+    const bool mine = i < n && FromStorage(p.x.data[p.x.Offset(i)]) != Register(0);
+    sums[thread] = mine ? 1 : 0;
+    __syncthreads();
+    for (int step = 1; step < kNonZeroThreads; step *= 2) {
+      const int before = thread >= step ? sums[thread - step] : 0;
+      __syncthreads();
+      sums[thread] += before;
+      __syncthreads();
+    }
+    const i64 place = found + sums[thread] - 1;
+    if (mine && place < room) {
+      i64 at[kMaxRank];
+      Unravel(i, p.x.dims, rank, at);
+      for (int d = 0; d < rank; ++d) {
+        p.out.data[place * p.out.strides[0] + d * p.out.strides[1]] = at[d];
+      }
+    }
+    found += sums[kNonZeroThreads - 1];
+    __syncthreads();
+  }
+  if (thread == 0 && found != room) *p.data_error = 1;
 }
 #endif

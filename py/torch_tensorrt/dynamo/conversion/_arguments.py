@@ -8,11 +8,12 @@ from typing import Any
 import torch
 from torch import fx
 
-from torch_tensorrt.dynamo._symbols import is_number_node
+from torch_tensorrt.dynamo._symbols import has_size_of_data, is_number_node
 from torch_tensorrt.dynamo.conversion._values import (
     UnsupportedValueError,
     core_dtype,
     core_number,
+    core_sizes,
 )
 
 #: Maps a tensor-valued (or list-of-tensors-valued) node to what stands for it.
@@ -28,7 +29,8 @@ def target_name(target: Any) -> str:
 
 
 def bind_arguments(node: fx.Node, of_node: NodeMap) -> dict[str, Any]:
-    """Arguments of an operator node by schema name.
+    """Arguments of an operator node by schema name; and as ``result`` the sizes of its result, when
+    these depend on values.
 
     Args:
         node: A call of an :class:`torch._ops.OpOverload`.
@@ -46,6 +48,8 @@ def bind_arguments(node: fx.Node, of_node: NodeMap) -> dict[str, Any]:
             bound[argument.name] = convert_value(given[argument.name], of_node)
         elif argument.has_default_value():
             bound[argument.name] = convert_value(argument.default_value, of_node)
+    if has_size_of_data(node):
+        bound["result"] = core_sizes(node.meta["val"].shape)
     return bound
 
 

@@ -12,6 +12,7 @@ from torch_tensorrt._exceptions import ConversionError
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import is_number_node
 from torch_tensorrt.dynamo.conversion._arguments import bind_arguments, convert_value, target_name
+from torch_tensorrt.dynamo.conversion._computed_sizes import computed_ranges
 from torch_tensorrt.dynamo.conversion._context import ConversionContext
 from torch_tensorrt.dynamo.conversion._network import NetworkDefinition
 from torch_tensorrt.dynamo.conversion._registry import (
@@ -51,8 +52,8 @@ class NetworkInterpreter:
         self._network = core().Network()
         self._values: dict[fx.Node, Any] = {}
         self._constants: dict[Any, Any] = {}
-        for name, (low, opt, high) in (input_ranges or {}).items():
-            self._network.add_symbol(name, low, opt, high)
+        self._symbols: set[str] = set()
+        self._add_symbols(input_ranges or {})
 
     def run(self) -> Any:
         """The finished ``_C.Network``.
@@ -68,6 +69,12 @@ class NetworkInterpreter:
                 raise self._error(node, str(error)) from error
         self._network.remove_dead()
         return self._network
+
+    def _add_symbols(self, ranges: dict[str, tuple[int, int, int]]) -> None:
+        for name, (low, opt, high) in ranges.items():
+            if name not in self._symbols:
+                self._network.add_symbol(name, low, opt, high)
+                self._symbols.add(name)
 
     def _visit(self, node: fx.Node) -> None:
         if node.op == "placeholder":
@@ -123,6 +130,7 @@ class NetworkInterpreter:
         if not isinstance(node.target, torch._ops.OpOverload):
             raise self._error(node, f"no converter for the function {name}")
         arguments = bind_arguments(node, self._value)
+        self._add_symbols(computed_ranges(node))
         results = core().convert(self._network, name, arguments, node.name, source_line(node))
         single = len(node.target._schema.returns) == 1
         return results[0] if single else results

@@ -13,6 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from torch_tensorrt.dynamo._settings import CompilationSettings
 from torch_tensorrt.dynamo._symbols import free_symbols, shape_env_of, symbol_ranges
+from torch_tensorrt.dynamo.conversion import _computed_sizes
 from torch_tensorrt.dynamo.conversion._arguments import bind_arguments, target_name
 from torch_tensorrt.dynamo.conversion._left_in_torch import LEFT_IN_TORCH
 from torch_tensorrt.dynamo.conversion._registry import DYNAMO_CONVERTERS, ConverterPriority
@@ -68,7 +69,7 @@ def node_support(node: fx.Node, settings: CompilationSettings) -> str | None:
     """None when ``node`` can be converted, else the reason why not."""
     if DYNAMO_CONVERTERS.find(node, settings, ConverterPriority.HIGH) is not None:
         return None
-    reason = _built_in_support(node)
+    reason = _computed_sizes.refusal(node, settings) or _built_in_support(node)
     if reason is None or DYNAMO_CONVERTERS.find(node, settings) is not None:
         return None
     return reason

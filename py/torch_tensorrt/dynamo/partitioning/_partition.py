@@ -103,8 +103,9 @@ def _pieces(group: list[fx.Node], cuts: Collection[str]) -> list[list[fx.Node]]:
 
 
 def _is_epilogue(left: UnsupportedNode) -> bool:
-    """A write-back of a buffer or input: PyTorch does it after the engine, by design."""
-    return left.op == "aten.copy_.default"
+    """A write-back of a buffer or input, or an assertion on sizes: by design PyTorch does it after
+    the engine."""
+    return left.op in ("aten.copy_.default", "aten._assert_scalar.default")
 
 
 def _too_small(unit: Unit, settings: CompilationSettings, whole: bool) -> str | None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import fx
 
-from torch_tensorrt.dynamo._symbols import SYMBOLIC, SymbolBindings, free_symbols
+from torch_tensorrt.dynamo._symbols import (
+    SYMBOLIC,
+    SymbolBindings,
+    computed_symbols,
+    free_symbols,
+    is_number_node,
+)
 from torch_tensorrt.dynamo.lowering.passes.constant_fold import get_attribute, mutated_attributes
 from torch_tensorrt.dynamo.partitioning._units import Unit
 
@@ -23,7 +29,7 @@ class EngineSubgraph:
         name: Name of the submodule in the outer graph, ``_run_on_acc_N``.
         module: The subgraph. Placeholders are tensors; constants are attributes; the output is a
         tuple.
-            Every symbol in it is the size of some axis of some placeholder.
+            Every symbol in it is the size of some axis of some placeholder, or computed in it.
         unit: The nodes of the original graph that it holds.
     """
 
@@ -66,7 +72,7 @@ def subgraph_of(gm: fx.GraphModule, nodes: list[fx.Node], name: str) -> EngineSu
     inside = set(nodes)
     builder = _SubgraphBuilder(gm, unit, mutated_attributes(gm))
     _, missing = builder.prepare()
-    results = [n for n in nodes if any(user not in inside for user in n.users)]
+    results = [n for n in nodes if _is_needed_outside(n, inside)]
     tensors = [n for n in results if isinstance(n.meta.get("val"), torch.Tensor)]
     carriers = []
     for symbol in missing:
@@ -177,7 +183,7 @@ class _Splitter:
 
     def _call_engine(self, unit: Unit) -> None:
         inside = set(unit.nodes)
-        results = [n for n in unit.nodes if any(user not in inside for user in n.users)]
+        results = [n for n in unit.nodes if _is_needed_outside(n, inside)]
         tensors = [n for n in results if isinstance(n.meta.get("val"), torch.Tensor)]
         prefix = f"_run_on_acc_{unit.backend}_" if unit.backend else "_run_on_acc_"
         name = f"{prefix}{len(self._engines)}"
@@ -240,6 +246,7 @@ class _SubgraphBuilder:
         self._inside = set(unit.nodes)
         self._inputs: list[fx.Node] = list(inputs)
         self._numbers: list[fx.Node] = []
+        self._computed: set[Any] = set()
 
     def prepare(self) -> tuple[list[fx.Node], list[Any]]:
         """Tensor inputs, and the symbols that no axis of them gives."""
@@ -253,6 +260,8 @@ class _SubgraphBuilder:
                     self._numbers.append(source)
                 elif not self._is_constant(source):
                     self._inputs.append(source)
+        computed = {symbol for node in self._unit.nodes for symbol in computed_symbols(node)}
+        self._add_sized(seen, computed)
         readable = {
             size.node.expr
             for node in self._inputs
@@ -260,7 +269,22 @@ class _SubgraphBuilder:
             if isinstance(size, torch.SymInt) and size.node.expr.is_symbol
         }
         needed = _symbols(n.meta["val"] for n in [*self._inputs, *self._numbers])
+        self._computed = computed - _symbols(n.meta["val"] for n in self._inputs)
+        needed -= self._computed
         return self._inputs, sorted(needed - readable, key=str)
+
+    def _add_sized(self, seen: set[fx.Node], computed: set[Any]) -> None:
+        """Tensors of PyTorch whose sizes the engine computes too, if they are read: as inputs they
+        give them."""
+        pending = list(self._numbers)
+        while pending:
+            for source in pending.pop().all_input_nodes:
+                if is_number_node(source):
+                    pending.append(source)
+                elif source not in self._inside and source not in seen:
+                    seen.add(source)
+                    if free_symbols(source.meta.get("val")) & computed:
+                        self._inputs.append(source)
 
     def _is_constant(self, node: fx.Node) -> bool:
         return node.op == "get_attr" and node.target not in self._mutated
@@ -281,6 +305,8 @@ class _SubgraphBuilder:
         bindings = SymbolBindings(graph)
         for number in self._numbers:
             value = number.meta["val"]
+            if free_symbols(value) & self._computed:
+                continue
             inner[number] = bindings.node_for(value) if free_symbols(value) else _plain(value)
         root: dict[str, Any] = {}
         with graph.inserting_before(output):
@@ -289,9 +315,38 @@ class _SubgraphBuilder:
                     if source not in inner and self._is_constant(source):
                         root[str(source.target)] = get_attribute(self._gm, source.target)
                         inner[source] = graph.node_copy(source)
+                    self._copy_size(graph, source, inner, bindings)
                 inner[node] = graph.node_copy(node, lambda n: inner[n])
         output.args = (tuple(inner[n] for n in results),)
         return fx.GraphModule(root, graph, class_name=name)
+
+    def _copy_size(
+        self, graph: fx.Graph, node: fx.Node, inner: dict[fx.Node, Any], bindings: SymbolBindings
+    ) -> None:
+        """A size that the engine computes, from the tensors that have it there."""
+        if node in inner:
+            return
+        value = node.meta["val"]
+        if not free_symbols(value) & self._computed:
+            inner[node] = bindings.node_for(value) if free_symbols(value) else _plain(value)
+            return
+        for source in node.all_input_nodes:
+            self._copy_size(graph, source, inner, bindings)
+        inner[node] = graph.node_copy(node, lambda n: inner[n])
+
+
+def _is_needed_outside(node: fx.Node, inside: Container[fx.Node]) -> bool:
+    """Whether something outside reads the node, or a size of it."""
+    pending = [user for user in node.users if user not in inside]
+    seen = set(pending)
+    while pending:
+        user = pending.pop()
+        if not is_number_node(user):
+            return True
+        new = {u for u in user.users if u not in inside} - seen
+        seen |= new
+        pending.extend(new)
+    return False
 
 
 def _plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ from torch_tensorrt.dynamo._marks import PLACED, REASON
 from torch_tensorrt.dynamo._op_names import op_names, operator_text
 from torch_tensorrt.dynamo._placement import stays_behind
 from torch_tensorrt.dynamo._settings import CompilationSettings
-from torch_tensorrt.dynamo._symbols import SYMBOLIC
+from torch_tensorrt.dynamo._symbols import SIZE_OPERATORS, SYMBOLIC
 from torch_tensorrt.dynamo.lowering._own_outputs import runs_after_engines
 from torch_tensorrt.dynamo.partitioning._modules import excluded_module
 
@@ -112,6 +112,8 @@ def _is_size(node: fx.Node, verdict: NodeSupport) -> bool:
     if not isinstance(node.meta.get("val"), (*SYMBOLIC, int, float, bool)):
         return False
     if any(user.op == "output" for user in node.users) and not node.all_input_nodes:
+        return True
+    if node.target in SIZE_OPERATORS and node.args[0] in verdict.supported:
         return True
     return all(source in verdict.neutral for source in node.all_input_nodes)
 

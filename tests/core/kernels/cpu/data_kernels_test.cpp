@@ -1,4 +1,5 @@
-// cpu.copy, cpu.concat, cpu.gather, cpu.pad, cpu.pool and cpu.resize against the reference kernels.
+// cpu.copy, cpu.concat, cpu.gather, cpu.nonzero, cpu.pad, cpu.pool and cpu.resize against the
+// reference kernels.
 #include <algorithm>
 #include <numeric>
 
@@ -197,6 +198,35 @@ TEST(CpuResize, ModesAndLayouts) {
       }
     }
   }
+}
+
+TEST(CpuNonZero, AnyShapeAndShare) {
+  for (const Dims& dims : {Dims{}, Dims{0}, Dims{7}, Dims{1, 33}, Dims{5, 0, 2}, Dims{40001},
+                           Dims{31, 257, 9}, Dims{3, 1, 1, 20011}}) {
+    for (const int64_t every : {1, 2, 13, 5000, 1 << 20}) {
+      std::vector<double> values(static_cast<size_t>(NumElements(dims)));
+      int64_t count = 0;
+      for (size_t i = 0; i < values.size(); ++i) {
+        values[i] = static_cast<int64_t>(i + 1) % every == 0 ? 1 : 0;
+        count += static_cast<int64_t>(values[i]);
+      }
+      for (const DataType type : {DataType::kBool, DataType::kInt8}) {
+        const TestTensor x(type, dims, values);
+        ExpectAgrees("nonzero", "NonZero", {{"count", count}}, {x.view}, DataType::kInt64,
+                     {count, std::ssize(dims)});
+      }
+    }
+  }
+}
+
+TEST(CpuNonZero, AnotherNumberIsRefused) {
+  const TestTensor x(DataType::kBool, {3}, {1, 0, 1});
+  const TestTensor out(DataType::kInt64, {1, 1});
+  EXPECT_EQ(RunKernel("cpu.nonzero", {{"count", int64_t{1}}}, {x.view}, {out.view}).code(),
+            StatusCode::kInvalidArgument);
+  const TestTensor wide(DataType::kFloat32, {3}, {1, 0, 1});
+  EXPECT_EQ(RunKernel("cpu.nonzero", {{"count", int64_t{1}}}, {wide.view}, {out.view}).code(),
+            StatusCode::kUnsupported);
 }
 
 }  // namespace

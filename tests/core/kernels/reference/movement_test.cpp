@@ -171,5 +171,25 @@ TEST(ReferenceSort, NanIsGreatestAndEqualsKeepOrder) {
   sort("ref.TopK", {{"axis", int64_t{0}}, {"largest", false}}, 2, {-1, 1}, {4, 2});
 }
 
+TEST(ReferenceIndexing, NonZeroFindsElementsInOrder) {
+  const TestTensor x(kFloat32, {2, 3}, {0, -0.0, kNan, 4, 0, 1});
+  ExpectNear(Output("ref.NonZero", {{"count", int64_t{3}}}, {x.view}, kInt64, {3, 2}),
+             {0, 2, 1, 0, 1, 2}, 0);
+  ExpectNear(
+      Output("ref.NonZero", {{"count", int64_t{3}}}, {Transposed(x.view, 0, 1)}, kInt64, {3, 2}),
+      {0, 1, 2, 0, 2, 1}, 0);
+  for (const int64_t wrong : {0, 2, 4}) {
+    const TestTensor out(kInt64, {wrong, 2});
+    const Status status = RunKernel("ref.NonZero", {{"count", wrong}}, {x.view}, {out.view});
+    EXPECT_EQ(status.code(), StatusCode::kInvalidArgument);
+    EXPECT_NE(status.message().find("3 elements are not zero"), std::string::npos);
+  }
+}
+
+TEST(ReferenceIndexing, ReadSizeGivesWhatItIsGiven) {
+  const TestTensor n(kInt64, {}, {7});
+  ExpectNear(Output("ref.ReadSize", {{"symbol", "u"}}, {n.view}, kInt64, {}), {7}, 0);
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::kernels::testing

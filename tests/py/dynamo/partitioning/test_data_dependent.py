@@ -1,4 +1,4 @@
-"""Operators whose result sizes depend on values run in PyTorch, everything around in engines."""
+"""Operators whose result sizes depend on values: inside engines, or in PyTorch between two."""
 
 import pytest
 import torch
@@ -48,10 +48,33 @@ VALUES = [
 SPEC = Input(min_shape=(1, 4), opt_shape=(5, 4), max_shape=(9, 4))
 
 
-@pytest.mark.parametrize("name", MODELS)
+#: What engines have no converter for, and all of them for a partitioner that is told so.
+LEFT = {name: {} for name in MODELS if name == "unique"} | {
+    name: {"fallback_data_dependent_ops": True} for name in MODELS
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"unique"}))
+def test_one_engine_holds_it_all(name, tmp_path):
+    wanted = model(MODELS[name])
+    module = torch_tensorrt.compile(wanted, arg_inputs=[SPEC], require_full_compilation=True)
+    nodes = [n for n in module.graph.nodes if n.op not in ("placeholder", "output", "get_attr")]
+    assert [n.target for n in nodes] == ["_run_on_acc_0"]
+    modules = [module]
+    for legacy in (False, True):
+        path = str(tmp_path / f"model_{legacy}.ep")
+        torch_tensorrt.save(module, path, use_legacy_exporter=legacy)
+        modules.append(torch_tensorrt.load(path).module())
+    with torch.no_grad():
+        for x in VALUES:
+            for each in modules:
+                torch.testing.assert_close(each(x), wanted(x))
+
+
+@pytest.mark.parametrize("name", LEFT)
 def test_everything_around_is_in_engines(name, tmp_path):
     wanted = model(MODELS[name])
-    module = torch_tensorrt.compile(wanted, arg_inputs=[SPEC], min_block_size=1)
+    module = torch_tensorrt.compile(wanted, arg_inputs=[SPEC], min_block_size=1, **LEFT[name])
     engines = [n for n, _ in module.named_children() if n.startswith("_run_on_acc")]
     left = [
         n
@@ -79,12 +102,23 @@ def test_just_in_time(name):
             torch.testing.assert_close(fast(x), wanted(x))
 
 
+@pytest.mark.parametrize("name", sorted(set(MODELS) - {"unique"}))
+def test_just_in_time_in_one_engine(name):
+    torch._dynamo.reset()
+    wanted = model(MODELS[name])
+    options = {"require_full_compilation": True}
+    with torch._dynamo.config.patch(capture_dynamic_output_shape_ops=True), torch.no_grad():
+        fast = torch.compile(wanted, backend="tensorrt", options=options, fullgraph=True)
+        for x in VALUES:
+            torch.testing.assert_close(fast(x), wanted(x))
+
+
 def test_the_reason_says_that_the_size_depends_on_values():
-    wanted = model(MODELS["boolean index"])
+    wanted = model(MODELS["unique"])
     settings = CompilationSettings(min_block_size=1)
     gm = lowering.lower_exported_program(trace(wanted, arg_inputs=[SPEC]), settings)
     [left] = partitioning.partition(gm, settings).left_in_torch
-    assert left.op == "aten.index.Tensor"
+    assert "unique" in left.op
     assert left.reason.startswith("the size of its result depends on values")
     assert "test_data_dependent.py" in left.source
     with pytest.raises(UnsupportedOperatorException, match="size of its result depends on values"):
@@ -100,6 +134,25 @@ def test_other_refusals_keep_their_reason():
     gm = lowering.lower_exported_program(trace(model(both), arg_inputs=[SPEC]), settings)
     reasons = {left.reason for left in partitioning.partition(gm, settings).left_in_torch}
     assert reasons == {"listed in torch_executed_ops"}
+
+
+class Twice(nn.Module):
+    """One size that PyTorch finds out, as told below, and the engine could too."""
+
+    def forward(self, x, mask):
+        rows = x[mask]
+        places = torch.nonzero(mask)
+        return torch.zeros(rows.shape[0]) + places[:, 0], rows
+
+
+def test_a_size_that_pytorch_finds_out_enters_the_engine():
+    x = torch.randn(6)
+    module = torch_tensorrt.compile(
+        Twice(), arg_inputs=[x, x > 0], min_block_size=1, torch_executed_ops={"aten.index.Tensor"}
+    )
+    assert len([n for n, _ in module.named_children() if n.startswith("_run_on_acc")]) == 1
+    for mask in (x > 0, x <= 0, x > 100):
+        torch.testing.assert_close(module(x, mask), Twice()(x, mask))
 
 
 class Kept(torch.nn.Module):

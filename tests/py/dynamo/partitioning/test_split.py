@@ -226,3 +226,21 @@ def test_what_an_engine_made_is_not_made_again():
         torch.ops.aten.sort.default
     ]
     torch.testing.assert_close(result.graph.module(x), TwoReaders()(x))
+
+
+class Across(nn.Module):
+    """The second engine takes what the first one made, and what PyTorch made of that."""
+
+    def forward(self, x):
+        y = (x + 1).relu() * 2
+        return y * y.flip(0) + 1
+
+
+def test_what_an_engine_made_and_pytorch_read_is_not_made_again():
+    x = torch.randn(5, 3)
+    result = partitioning.partition(lowered(Across(), x), settings(), refuse("flip"))
+    module = result.graph.module
+    assert len(result.graph.engines) == 2
+    calls = [n.target for n in module.graph.nodes if isinstance(n.target, torch._ops.OpOverload)]
+    assert calls == [torch.ops.aten.flip.default]
+    torch.testing.assert_close(module(x), Across()(x))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,7 +14,13 @@ from torch.utils._sympy.value_ranges import ValueRanges, bound_sympy
 
 from torch_tensorrt.dynamo._marks import REASON
 from torch_tensorrt.dynamo._settings import CompilationSettings
-from torch_tensorrt.dynamo._symbols import SYMBOLIC
+from torch_tensorrt.dynamo._symbols import (
+    SIZE_OPERATORS,
+    SYMBOLIC,
+    computed_symbols,
+    expr_of,
+    most_found,
+)
 
 _ASSERTS = (
     "_assert_tensor_metadata",
@@ -30,9 +37,10 @@ def remove_assert_nodes(gm: fx.GraphModule, settings: CompilationSettings) -> fx
     A check on sizes or values that is not known to hold stays: nothing else would catch it. So do
     ``_assert_async`` nodes, which PyTorch runs on what engines give.
     """
+    most = _most_found(gm.graph)
     for node in reversed(list(gm.graph.nodes)):
         is_guard = node.op == "call_module" and node.target == "_guards_fn"
-        if is_guard or (_is_assert(node) and not _may_fail(node)):
+        if is_guard or (_is_assert(node) and not _may_fail(node, most)):
             gm.graph.erase_node(node)
         elif _is_assert(node) or node.target in _ON_VALUES:
             node.meta[REASON] = "an assertion on values, which PyTorch checks at every call"
@@ -46,11 +54,26 @@ def _is_assert(node: fx.Node) -> bool:
     }
 
 
-def _may_fail(node: fx.Node) -> bool:
+def _most_found(graph: fx.Graph) -> dict[Any, int]:
+    """For each size that data gives, how large it can be at most: as many elements as there are."""
+    most: dict[Any, int] = {}
+
+    def upper(size: Any) -> int | None:
+        return size if isinstance(size, int) else most.get(expr_of(size))
+
+    for node in graph.nodes:
+        symbols = computed_symbols(node)
+        found = most_found(node, upper) if symbols else None
+        if found is not None:
+            most.update((symbol, found) for symbol in symbols)
+    return most
+
+
+def _may_fail(node: fx.Node, most: Mapping[Any, int]) -> bool:
     for source in node.all_input_nodes:
         value = source.meta.get("val")
         if isinstance(value, torch.SymBool):
-            if not _is_known_to_hold(source, value):
+            if not _is_known_to_hold(source, value, most):
                 return True
         elif isinstance(value, (torch.SymInt, torch.SymFloat)):
             return True
@@ -59,13 +82,13 @@ def _may_fail(node: fx.Node) -> bool:
     return False
 
 
-def _is_known_to_hold(condition: fx.Node, value: torch.SymBool) -> bool:
+def _is_known_to_hold(condition: fx.Node, value: torch.SymBool, most: Mapping[Any, int]) -> bool:
     env = value.node.shape_env
     if env is None:
         return False
     if _holds_for_both(condition):
         return True
-    data = _symbols_of_data(condition)
+    data = _symbols_of_data(condition, most)
     if data:
         # What capture knows of them is what this very check has told it.
         relation = value.node._expr
@@ -88,7 +111,7 @@ def _holds_for_both(condition: fx.Node) -> bool:
     return all(condition.target(value, bound) for value in values)
 
 
-def _symbols_of_data(condition: fx.Node) -> dict[Any, ValueRanges[Any]]:
+def _symbols_of_data(condition: fx.Node, most: Mapping[Any, int]) -> dict[Any, ValueRanges[Any]]:
     """Numbers that are no sizes of inputs, among those that the condition is computed from, and
     what they can be."""
     pending, seen = [condition], {condition}
@@ -103,24 +126,11 @@ def _symbols_of_data(condition: fx.Node) -> dict[Any, ValueRanges[Any]]:
                 found[symbol] = ValueRanges.unknown()
             elif symbol_is_type(symbol, SymT.UNBACKED_INT):
                 found.setdefault(symbol, ValueRanges.unknown_int())
-                found[symbol] &= _range_of_size(node)
+                if node.target in SIZE_OPERATORS:
+                    found[symbol] &= ValueRanges(0, most.get(symbol, int_oo))
         pending.extend(source for source in node.all_input_nodes if source not in seen)
         seen.update(node.all_input_nodes)
     return found
-
-
-def _range_of_size(node: fx.Node) -> ValueRanges[Any]:
-    """What the number of results of ``nonzero`` and the like can be; all numbers for others."""
-    if node.target is not torch.ops.aten.sym_size.int or not node.all_input_nodes:
-        return ValueRanges.unknown_int()
-    source = node.all_input_nodes[0]
-    most: Any = int_oo
-    if torch.Tag.dynamic_output_shape in getattr(source.target, "tags", ()):
-        values = [n.meta.get("val") for n in source.all_input_nodes]
-        counts = [value.numel() for value in values if isinstance(value, torch.Tensor)]
-        if counts and all(isinstance(count, int) for count in counts):
-            most = max(counts)
-    return ValueRanges(0, most)
 
 
 def _holds_for_all(relation: Any, ranges: dict[Any, ValueRanges[Any]]) -> bool:

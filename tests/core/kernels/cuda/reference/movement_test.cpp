@@ -130,5 +130,32 @@ TEST(CudaMovement, SortsAreStableAndPutNanLast) {
         {{DataType::kFloat32, {3}}, {kI64, {3}}});
 }
 
+TEST(CudaMovement, NonZeroFindsElementsInOrder) {
+  TRT_NEED_HOST_GPU();
+  for (const DataType dtype : {DataType::kFloat16, DataType::kBool, kI64}) {
+    for (const int64_t columns : {1, 7, 600}) {
+      std::vector<double> values(static_cast<size_t>(4 * columns));
+      int64_t count = 0;
+      for (size_t i = 0; i < values.size(); ++i) {
+        values[i] = (i * i) % 7 < 3 ? 1 : 0;
+        count += static_cast<int64_t>(values[i]);
+      }
+      const TestTensor x(dtype, {4, columns}, values);
+      Check("NonZero", {{"count", count}}, {x.view}, {{kI64, {count, 2}}});
+      Check("NonZero", {{"count", count}}, {Transposed(x.view, 0, 1)}, {{kI64, {count, 2}}});
+      for (const int64_t wrong : {count - 1, count + 1}) {
+        const TestTensor out(kI64, {wrong, 2});
+        int32_t error = 0;
+        ASSERT_TRUE(
+            RunCudaKernel("cuda.ref.NonZero", {{"count", wrong}}, {x.view}, {out.view}, &error)
+                .ok());
+        EXPECT_EQ(error, 1) << columns;
+      }
+    }
+  }
+  const TestTensor n(kI64, {}, {7});
+  Check("ReadSize", {{"symbol", "u"}}, {n.view}, {{kI64, {}}});
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::kernels::testing
