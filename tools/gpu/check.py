@@ -145,7 +145,8 @@ def run_all(jobs: list[str], workers: int, timeout: float, deadline: float) -> l
     return results
 
 
-# Racecheck follows every access of shared memory: a small model takes minutes.
+# Racecheck follows every access of shared memory: a small model takes minutes. Half types are left
+# out: with them the sanitizer ends in an error of its own.
 SANITIZED = {
     "memcheck": (
         "model:resnet50:f16",
@@ -155,7 +156,7 @@ SANITIZED = {
         "model:gpt2_prefill:f32",
         "model:mobilenetv3_l:f16",
     ),
-    "racecheck": ("shapes:f16", "shapes:f32"),
+    "racecheck": ("shapes:f32",),
 }
 
 
