@@ -230,5 +230,23 @@ TEST(WinogradTest, ChosenOnlyWhereItPays) {
   EXPECT_FALSE(CanUseWinograd(params, DataType::kFloat32, true));
 }
 
+// A thread with tiles of its own transforms all weights, so it needs many tiles.
+TEST(WinogradTest, ThreadsHaveTilesOfTheirOwnWhereThereAreManyTiles) {
+  ConvolutionParams params;
+  params.in_channels = params.out_channels = 64;
+  const ConvolutionSize image{1, 1, 56, 56, 1, 56, 56};
+  for (int threads : {1, 2, 7}) {
+    const WinogradPlan plan = PlanWinograd(params, image, threads);
+    EXPECT_TRUE(plan.own_tiles);
+    EXPECT_EQ(plan.slots, threads);
+    EXPECT_GE(plan.chunk_tiles * plan.slots, plan.tiles);
+    EXPECT_EQ(plan.scratch_bytes(),
+              static_cast<size_t>(threads) * (plan.input_bytes + plan.slot_bytes));
+  }
+  const WinogradPlan few = PlanWinograd(params, {1, 1, 7, 7, 1, 7, 7}, 2);
+  EXPECT_FALSE(few.own_tiles);
+  EXPECT_EQ(few.scratch_bytes(), few.input_bytes + 2 * few.slot_bytes);
+}
+
 }  // namespace
 }  // namespace torch_tensorrt::core::kernels
