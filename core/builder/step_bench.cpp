@@ -210,9 +210,9 @@ Status StepBench::PlaceInputs() {
     }
     TRT_ASSIGN_OR_RETURN(const int64_t count, StorageElements(storage));
     int64_t& cursor = used[base.dtype];
+    placed.push_back({base.dtype, cursor, count});
     first[i] = cursor + offset;
     cursor += (count + 63) / 64 * 64;
-    placed.push_back({base.dtype, cursor - (count + 63) / 64 * 64, count});
   }
   for (const auto& [dtype, count] : used) {
     auto& buffer = random_[dtype];
